@@ -1,0 +1,5 @@
+"""`python -m crosstune` is the same as `crosstune`."""
+
+from crosstune.cli.main import main
+
+main()

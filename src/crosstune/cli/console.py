@@ -1,0 +1,69 @@
+"""What commands share: the consoles, how errors and quantities look, the options of a study."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from crosstune.errors import CrosstuneError
+
+console = Console(highlight=False)
+error_console = Console(stderr=True, highlight=False)
+
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML).", show_default=False)]
+RootOption = Annotated[
+    Path | None,
+    typer.Option("--root", help="Folder for results; default: $CROSSTUNE_ROOT, else ./runs.", show_default=False),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value, as in training.max_steps=8; repeatable."),
+]
+
+
+def show_error(error: CrosstuneError) -> None:
+    """Prints an error meant for the user: where, what, and what would be right."""
+    where = f"[bold]{escape(error.where)}[/bold]: " if error.where else ""
+    error_console.print(f"[red bold]error:[/red bold] {where}{escape(error.message)}", soft_wrap=True)
+    if error.hint:
+        error_console.print(f"       {escape(error.hint)}", soft_wrap=True)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 days 4 h`."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, lower_size, lower in ((86400, "days", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // lower_size
+            return f"{whole // size} {unit}" + (f" {rest} {lower}" if rest else "")
+    return f"{whole} s"
+
+
+def size(count: int | None) -> str:
+    """Bytes in the unit that fits: `850 MiB`, `1.2 GiB`."""
+    if count is None:
+        return "unknown"
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if amount < 1000 or unit == "TiB":
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    raise AssertionError("unreachable")
+
+
+def amount(count: int | None) -> str:
+    """A large number in short: `940`, `12.3k`, `4.5M`, `1.2B`."""
+    if count is None:
+        return "unknown"
+    value = float(count)
+    for unit in ("", "k", "M", "B", "T"):
+        if value < 1000 or unit == "T":
+            return f"{value:.0f}{unit}" if unit == "" or value >= 100 else f"{value:.1f}{unit}"
+        value /= 1000
+    raise AssertionError("unreachable")

@@ -1,0 +1,130 @@
+"""The live picture of a running study: which step, how fast, how long still."""
+
+import time
+from types import TracebackType
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+from crosstune.cli.console import console, duration
+from crosstune.progress import Progress as Snapshot
+from crosstune.steps.events import Advanced, Event, Failed, Finished, Found, Skipped, Started, Waiting
+from crosstune.steps.step import Step
+from crosstune.study.plan import Plan
+
+_SECONDS_BETWEEN_LINES = 30.0
+"""Where there is no terminal to redraw, progress is a line this often."""
+
+
+class RunDisplay:
+    """Shows the events of a run: bars on a terminal, lines elsewhere. Use as a context manager."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._seconds_left = {item.step.fingerprint: item.seconds_left for item in plan.steps}
+        self._guess = dict(self._seconds_left)
+        self._total_seconds = max(sum(self._guess.values()), 1.0)
+        self._known = all(item.cost is None or item.cost.seconds is not None for item in plan.steps)
+        self._found = 0
+        self._step_started = time.monotonic()
+        self._first_done: int | None = None
+        self._last_line = time.monotonic()
+        self._live = console.is_terminal
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[status]}"),
+            console=console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._study_bar = self._bars.add_task("[bold]study[/bold]", total=1.0, status="")
+        self._step_bar = self._bars.add_task("", total=1.0, status="", visible=False)
+
+    def __enter__(self) -> "RunDisplay":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def on_wait(self, holder: str) -> None:
+        """Says that the study runs elsewhere."""
+        console.print(f"[yellow]waiting[/yellow] for {escape(holder)}, which runs this study")
+
+    def on_event(self, event: Event) -> None:
+        """Shows one event."""
+        match event:
+            case Found(step):
+                self._found += 1
+                self._settle(step)
+            case Waiting(step, holder):
+                console.print(f"[yellow]waiting[/yellow] for {escape(holder)}, which works on {_name(step)}")
+            case Started(step, resumed):
+                self._start(step, resumed)
+            case Advanced(step, progress):
+                self._advance(step, progress)
+            case Finished(step, seconds):
+                self._settle(step)
+                console.print(f"[green]✓[/green] {_name(step)}  [dim]{duration(seconds)}[/dim]")
+            case Failed(step, error):
+                self._settle(step)
+                console.print(f"[red]✗[/red] {_name(step)}: {escape(str(error))}", soft_wrap=True)
+            case Skipped(step, because):
+                self._settle(step)
+                console.print(f"[yellow]–[/yellow] {_name(step)} left out: it needs {_name(because)}")
+
+    def _start(self, step: Step, resumed: bool) -> None:
+        if self._found:
+            console.print(f"[green]✓[/green] [dim]{self._found} finished before[/dim]")
+            self._found = 0
+        self._step_started = self._last_line = time.monotonic()
+        self._first_done = None
+        note = "going on" if resumed else ""
+        self._bars.update(self._step_bar, description=_name(step), completed=0, total=1.0, status=note, visible=True)
+        if not self._live and (resumed or self._guess.get(step.fingerprint, 0) > _SECONDS_BETWEEN_LINES):
+            about = f", about {duration(self._guess[step.fingerprint])}" if self._known else ""
+            console.print(f"  {_name(step)}{' goes on' if resumed else ''}{about}")
+
+    def _advance(self, step: Step, progress: Snapshot) -> None:
+        now = time.monotonic()
+        if self._first_done is None or progress.done < self._first_done:
+            self._first_done, self._step_started = progress.done, now
+        done = progress.done - self._first_done
+        left = None
+        if progress.total and done > 0:
+            left = (now - self._step_started) / done * (progress.total - progress.done)
+            self._seconds_left[step.fingerprint] = left
+        parts = [f"{progress.done}/{progress.total}" if progress.total else str(progress.done), progress.unit]
+        if progress.tokens_per_second:
+            parts.append(f"· {progress.tokens_per_second:.0f} tokens/s")
+        if progress.note:
+            parts.append(f"· {escape(progress.note)}")
+        if left is not None:
+            parts.append(f"· {duration(left)} left")
+        status = " ".join(parts)
+        self._bars.update(self._step_bar, completed=progress.done, total=progress.total, status=status)
+        self._update_study()
+        if not self._live and now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            total = f" · study: {duration(self._left())} left" if self._known else ""
+            console.print(f"  {_name(step)}: {status}{total}")
+
+    def _settle(self, step: Step) -> None:
+        self._seconds_left[step.fingerprint] = 0.0
+        self._bars.update(self._step_bar, visible=False)
+        self._update_study()
+
+    def _left(self) -> float:
+        return sum(self._seconds_left.values())
+
+    def _update_study(self) -> None:
+        left = self._left()
+        share = 1.0 - min(left / max(self._total_seconds, left), 1.0)
+        status = f"{share:.0%} · about {duration(left)} left" if self._known else ""
+        self._bars.update(self._study_bar, completed=share, status=status)
+
+
+def _name(step: Step) -> str:
+    return f"[bold]{step.kind}[/bold] {escape(step.name)}"

@@ -1,0 +1,53 @@
+"""The `crosstune` command. Commands import what they need when they run, so that --help answers at once."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from crosstune import __version__
+from crosstune.cli import explain, plan, report, run, schema, status
+from crosstune.cli.console import show_error
+from crosstune.errors import CrosstuneError
+
+app = typer.Typer(
+    name="crosstune",
+    help="Tune language models on instructions in one language and measure how far that carries to others.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("plan")(plan.plan)
+app.command("run")(run.run)
+app.command("status")(status.status)
+app.command("explain")(explain.explain)
+app.command("report")(report.report)
+app.command("schema")(schema.schema)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"crosstune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> None:
+    """Runs the command line; errors meant for the user end with status 1 and without a traceback."""
+    try:
+        app()
+    except CrosstuneError as error:
+        if os.environ.get("CROSSTUNE_DEBUG"):
+            raise
+        show_error(error)
+        sys.exit(1)

@@ -1,0 +1,71 @@
+"""The one table of languages. Everything that crosstune knows of a language by name stands in `languages.tsv`.
+
+Columns: code (ISO 639-1), English name, endonym, ISO 15924 script of everyday writing, direction, and the labels that
+the fastText detector lid.176 gives it (more than one where the detector splits what we count as one language).
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal, cast
+
+from crosstune.errors import InvalidStudy, did_you_mean
+
+Direction = Literal["ltr", "rtl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One row of the table."""
+
+    code: str
+    name: str
+    endonym: str
+    script: str
+    direction: Direction
+    lid176: tuple[str, ...]
+
+
+@cache
+def languages() -> dict[str, Language]:
+    """All known languages by code, in the order of the table."""
+    text = files("crosstune").joinpath("languages.tsv").read_text("utf-8")
+    return {
+        row["code"]: Language(
+            code=row["code"],
+            name=row["name"],
+            endonym=row["endonym"],
+            script=row["script"],
+            direction=cast(Direction, row["direction"]),
+            lid176=tuple(row["lid176"].split()),
+        )
+        for row in csv.DictReader(text.splitlines(), delimiter="\t")
+    }
+
+
+def language(code: str, *, where: str | None = None) -> Language:
+    """The language with this code.
+
+    Raises:
+        InvalidStudy: it is not in the table; names the nearest code, also by English name or region tag.
+    """
+    table = languages()
+    if code in table:
+        return table[code]
+    base = code.lower().replace("_", "-").split("-")[0]
+    by_name = {entry.name.lower(): entry.code for entry in table.values()}
+    if base in table or code.lower() in by_name:
+        hint = f"did you mean '{base if base in table else by_name[code.lower()]}'?"
+    else:
+        hint = did_you_mean(code, table)
+    raise InvalidStudy(f"'{code}' is not a language crosstune knows", where=where, hint=hint)
+
+
+@cache
+def language_of_lid176(label: str) -> str | None:
+    """The code of the language that lid.176 calls `label`, or None when the table has no such language."""
+    for entry in languages().values():
+        if label in entry.lid176:
+            return entry.code
+    return None

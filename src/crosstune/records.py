@@ -1,0 +1,118 @@
+"""The frozen row types that pass between parts, and nothing that computes.
+
+Every record has a `SCHEMA_VERSION`; tables on disk carry it in a column of that name (see `storage.tables`).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Ending(StrEnum):
+    """Why an answer ended."""
+
+    END_TOKEN = "end_token"
+    """The chat format's end-of-turn token was generated."""
+    STOP_STRING = "stop_string"
+    """The text of the format's end of turn, or of the next turn's start, was generated as ordinary tokens."""
+    END_OF_TEXT = "end_of_text"
+    """The model's own end-of-text token was generated instead; usual for base models, and no fault."""
+    LENGTH = "length"
+    """The limit of new tokens was reached first: the answer is cut off."""
+
+
+class Reason(StrEnum):
+    """Why a score has no value. A failure is never a zero."""
+
+    EMPTY = "empty"
+    """The answer holds nothing but white space."""
+    TOO_SHORT = "too_short"
+    """Too little running text to decide, after code and addresses are taken out."""
+    UNDETERMINED = "undetermined"
+    """The detector is not sure enough of any language."""
+    UNSUPPORTED_LANGUAGE = "unsupported_language"
+    """The measure does not work for the requested language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """An instruction with its answer, possibly over several turns: what a model is tuned on."""
+
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    id: str
+    messages: tuple[Message, ...]
+    language: str
+    """Code of `languages.Language`."""
+    source: str
+    """Name of the set or path it was read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """An instruction without an answer: what a tuned model is asked. `(id, language)` is unique in a study."""
+
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    id: str
+    """The same in every language for the same instruction, such as `everyday/recipe-1` or `everyday/recipe-1+short`."""
+    set: str
+    task: str
+    language: str
+    """The language the prompt is written in."""
+    requested_language: str
+    """The language the answer must be in; differs from `language` when a modifier asks for another."""
+    messages: tuple[Message, ...]
+    modifiers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer of one run (a configuration, tuned or not) to one prompt."""
+
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    run: str
+    """Name of the configuration that answered."""
+    prompt_id: str
+    language: str
+    """The language of the prompt; with `prompt_id` it names the prompt."""
+    text: str
+    ending: Ending
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    """Wall time of the batch divided by its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one rater says of one facet of one response: a value, or the reason why there is none."""
+
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    run: str
+    prompt_id: str
+    language: str
+    requested_language: str
+    rater: str
+    """`scorer:<name>`, `judge:<model>` or `person:<name>`."""
+    facet: str
+    value: float | None
+    reason: str | None = None
+    detail: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError(f"a score has either a value or a reason, not {self.value!r} and {self.reason!r}")

@@ -1,0 +1,239 @@
+"""Writes the report of a study: one HTML file that loads nothing else."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from crosstune.analysis.bootstrap import CONFIDENCE, DRAWS, LEAST_CARRYING, LEAST_CLUSTERS
+from crosstune.analysis.configurations import Configuration, configurations
+from crosstune.analysis.facets import Facet
+from crosstune.analysis.facets import facet as facet_of
+from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
+from crosstune.analysis.found_languages import found_languages
+from crosstune.analysis.levels import LevelGrid, in_table_order, level_frame, level_grid, mean_level_frame
+from crosstune.analysis.selection import choose_from
+from crosstune.analysis.tables import StudyTables
+from crosstune.analysis.training_costs import FINAL_SHARE, answering_costs, training_costs
+from crosstune.reporting import charts, text, wording
+from crosstune.reporting.answers import CUT_FROM, answer_browser
+from crosstune.storage.atomic import write_atomic
+
+
+def write_report(
+    path: Path,
+    tables: StudyTables,
+    *,
+    title: str,
+    study_yaml: str,
+    provenance: Mapping[str, str],
+    facet: str = "correct_language",
+    seed: int = 0,
+) -> None:
+    """Writes the report, whole or not at all.
+
+    Args:
+        path: the HTML file.
+        tables: the study's tables; any of them may be empty.
+        title: name of the study.
+        study_yaml: the resolved study file, shown as it is.
+        provenance: what it was run with, such as versions and seeds, shown in this order.
+        facet: what configurations are chosen by.
+        seed: of the resamples behind the intervals. The same tables and seed give the same file.
+
+    Raises:
+        StorageFailure: the file cannot be written there.
+    """
+    write_atomic(path, render(tables, title=title, study_yaml=study_yaml, provenance=provenance, facet=facet, seed=seed))
+
+
+def render(
+    tables: StudyTables,
+    *,
+    title: str,
+    study_yaml: str,
+    provenance: Mapping[str, str],
+    facet: str = "correct_language",
+    seed: int = 0,
+) -> str:
+    """The report as HTML; arguments as for `write_report`."""
+    rated = facet_of(facet)
+    found = configurations(tables.cells)
+    grid = level_grid(tables, facet, by="configuration", seed=seed)
+    selection = choose_from(tables, facet, grid)
+    tuned, bases = [item for item in found if item.tuned], [item for item in found if not item.tuned]
+    environment = Environment(
+        loader=PackageLoader("crosstune.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["visible"] = text.visible
+    templates = files("crosstune.reporting") / "templates"
+    script = (templates / "report.js").read_text("utf-8")
+    unscored = tables.responses.join(
+        tables.scores.filter(pl.col("facet") == facet), on=["run", "prompt_id", "language"], how="anti"
+    )
+    across = level_grid(tables, facet, by="configuration", asked="another-language", seed=seed)
+    page = environment.get_template("report.html.j2").render(
+        text=text,
+        charts=charts,
+        wording=wording,
+        style=Markup((templates / "style.css").read_text("utf-8")),  # noqa: S704 - the project's own file
+        script=Markup(script),  # noqa: S704 - the project's own file
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        title=title,
+        facet=rated,
+        tables=tables,
+        tuned=tuned,
+        bases=bases,
+        selection=selection,
+        headline=wording.headline(selection, rated),
+        opening=wording.opening(selection, grid, bases, rated),
+        caveats=wording.caveats(
+            selection, grid, found, rated, unscored_answers=len(unscored), has_curves=not tables.curves.is_empty()
+        ),
+        languages=[pair[0] for pair in grid.languages] if grid else [],
+        instructions=_most_instructions(grid),
+        panels=charts.level_panels(grid, rated, tuned, bases) if grid else [],
+        series=_series(tuned, grid),
+        levels=_level_rows(grid, found),
+        across=_across_rows(across),
+        languages_found=_found_rows(tables, found, facet),
+        cost_rows=selection.cost.to_dicts(),
+        cost_chart=None if selection.same else charts.cost_chart(selection.cost, rated),
+        **_training(tables, tuned),
+        answering=answering_costs(tables).to_dicts(),
+        browser=answer_browser(tables, found, rated),
+        cut_from=CUT_FROM,
+        study_yaml=study_yaml,
+        provenance=provenance,
+        method={
+            "confidence": CONFIDENCE,
+            "draws": DRAWS,
+            "least": LEAST_CLUSTERS,
+            "carrying": int(LEAST_CARRYING),
+            "seed": seed,
+            "final_share": FINAL_SHARE,
+        },
+    )
+    return page.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _most_instructions(grid: LevelGrid | None) -> int:
+    if grid is None:
+        return 0
+    return max(grid.level(unit, pair).clusters for unit in grid.units for pair in grid.languages)
+
+
+def _series(tuned: list[Configuration], grid: LevelGrid | None) -> list[dict[str, str]]:
+    names = dict.fromkeys(
+        item.series for item in tuned if item.learning_rate is not None and grid and item.label in grid.units
+    )
+    return [{"name": name or "tuned", "colour": charts.colour(position)} for position, name in enumerate(names)]
+
+
+def _level_rows(grid: LevelGrid | None, found: list[Configuration]) -> list[dict[str, Any]]:
+    """A row a configuration: its cells by language, then the mean over languages."""
+    if grid is None:
+        return []
+    cells = {(row["configuration"], row["language"]): row for row in level_frame(grid, "configuration").to_dicts()}
+    means = {row["configuration"]: row for row in mean_level_frame(grid, "configuration").to_dicts()}
+    return [
+        {
+            "label": item.label,
+            "tuned": item.tuned,
+            "seeds": len(item.runs),
+            "cells": [cells.get((item.label, language)) for language, _ in grid.languages],
+            "mean": means[item.label],
+        }
+        for item in found
+        if item.label in grid.units
+    ]
+
+
+def _across_rows(grid: LevelGrid | None) -> dict[str, Any] | None:
+    """Prompts that ask for an answer in another language: a row a pair of languages, a column a configuration."""
+    if grid is None:
+        return None
+    cells = {
+        (row["configuration"], row["language"], row["requested_language"]): row
+        for row in level_frame(grid, "configuration").to_dicts()
+    }
+    return {
+        "units": grid.units,
+        "rows": [
+            {"asked": asked, "requested": requested, "cells": [cells.get((unit, asked, requested)) for unit in grid.units]}
+            for asked, requested in grid.languages
+        ],
+    }
+
+
+def _found_rows(tables: StudyTables, found: list[Configuration], facet: str) -> dict[str, Any] | None:
+    """For each language and configuration the languages of its answers, as parts of a bar."""
+    if facet != LANGUAGE_FACET:
+        return None
+    counts = found_languages(tables)
+    if counts.is_empty():
+        return None
+    instead = (
+        counts.filter(~pl.col("right"), pl.col("found").is_not_null(), pl.col("found") != "")
+        .group_by("found")
+        .agg(pl.col("count").sum())
+        .sort("count", "found", descending=[True, False])["found"]
+        .to_list()
+    )
+    shades = {code: f"instead-{min(position + 1, 4)}" for position, code in enumerate(instead)}
+    by_cell: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in counts.iter_rows(named=True):
+        if row["right"]:
+            kind, name = "right", text.language_name(row["language"])
+        elif row["found"] is None:
+            kind, name = "unrated", "no verdict"
+        else:
+            kind, name = shades.get(row["found"], "instead-4"), text.language_name(row["found"]) if row["found"] else "other"
+        by_cell.setdefault((row["language"], row["configuration"]), []).append(
+            {"kind": kind, "name": name, "count": row["count"]}
+        )
+    order = ["right", "instead-1", "instead-2", "instead-3", "instead-4", "unrated"]
+    for parts in by_cell.values():
+        parts.sort(key=lambda part: (order.index(part["kind"]), -part["count"], part["name"]))
+    present = set(counts["configuration"])
+    labels = [item.label for item in found if item.label in present]
+    codes = in_table_order(counts["language"].to_list())
+    return {
+        "legend": [{"kind": f"instead-{i + 1}", "name": text.language_name(code)} for i, code in enumerate(instead[:3])],
+        "more": len(instead) > 3,
+        "unrated": bool(counts["found"].null_count()),
+        "languages": [
+            {
+                "name": text.language_name(code),
+                "rows": [
+                    {"label": label, "parts": by_cell[code, label]} for label in labels if (code, label) in by_cell
+                ],
+            }
+            for code in codes
+        ],
+    }
+
+
+def _training(tables: StudyTables, tuned: list[Configuration]) -> dict[str, Any]:
+    """Curves and costs of training, in one order of colours."""
+    labels = {run: item.label for item in tuned for run in item.runs}
+    curves = tables.curves.filter(pl.col("run").is_in(list(labels))).with_columns(
+        pl.col("run").replace_strict(labels, return_dtype=pl.String()).alias("configuration")
+    )
+    order = [item.label for item in tuned if item.label in set(curves["configuration"])]
+    costs = [
+        {**row, "colour": charts.colour(order.index(row["configuration"]))}
+        for row in training_costs(tables).to_dicts()
+        if row["configuration"] in order
+    ]
+    return {"loss_chart": charts.loss_chart(curves, order), "training": costs}

@@ -1,0 +1,1 @@
+"""One measure a file; `scoring.score.SCORERS` is the table of them."""

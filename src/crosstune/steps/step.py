@@ -1,0 +1,93 @@
+"""A step as data: what it is (kind, version, config, inputs) decides its fingerprint; how it runs does not."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from crosstune.progress import OnProgress
+from crosstune.steps.fingerprint import canonical, fingerprint
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What a running step is given.
+
+    Attributes:
+        out: the folder to write to. After a crash it still holds what the interrupted try had written.
+        inputs: the finished folders of the steps it builds on, by the names that the step gave them.
+        on_progress: told how far the work is.
+    """
+
+    out: Path
+    inputs: Mapping[str, Path]
+    on_progress: OnProgress
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One unit of cached work.
+
+    Attributes:
+        kind: what sort of work; the first folder of its output, such as `training`.
+        name: readable part of its output folder.
+        version: raised when the code of this kind changes its results.
+        config: everything that decides the result, in a canonical form; never where or how fast it runs.
+        inputs: the steps it builds on.
+        run: does the work; a module-level function or a `functools.partial` of one, so that it can be sent elsewhere.
+        labels: what a person wants to read of it in plans and logs; not part of its identity.
+    """
+
+    kind: str
+    name: str
+    version: int
+    config: Mapping[str, Any]
+    inputs: Mapping[str, "Step"]
+    run: Callable[[Workspace], None]
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that the fingerprint covers, in canonical form.
+
+        Raises:
+            TypeError: the config has no canonical form.
+        """
+        return {
+            "kind": self.kind,
+            "version": self.version,
+            "config": canonical(self.config),
+            "inputs": {name: step.fingerprint for name, step in sorted(self.inputs.items())},
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the identity."""
+        return fingerprint(self.identity)
+
+    @cached_property
+    def folder(self) -> str:
+        """Where its output lies below the root of the store: `<kind>/<name>-<hash8>`."""
+        readable = re.sub(r"[^A-Za-z0-9._+-]+", "-", self.name).strip("-.")[:120] or "step"
+        return f"{self.kind}/{readable}-{self.fingerprint[:8]}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def in_order(steps: Iterable[Step]) -> list[Step]:
+    """The steps and all that they build on, each once (by fingerprint), inputs before what needs them."""
+    ordered: dict[str, Step] = {}
+
+    def visit(step: Step) -> None:
+        if step.fingerprint in ordered:
+            return
+        for other in step.inputs.values():
+            visit(other)
+        ordered[step.fingerprint] = step
+
+    for step in steps:
+        visit(step)
+    return list(ordered.values())

@@ -1,0 +1,214 @@
+"""The outputs of steps on disk.
+
+    <root>/
+        <kind>/<name>-<hash8>/            finished: holds manifest.json, which was written last
+        <kind>/<name>-<hash8>.partial/    under way or interrupted: holds step.json and what was written so far
+        .locks/<kind>/<name>-<hash8>.lock
+
+A step is finished when its folder exists under its final name with a manifest whose files have the sizes it says.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from crosstune.errors import StorageFailure
+from crosstune.steps.fingerprint import differences
+from crosstune.steps.step import Step
+from crosstune.storage.atomic import storage_errors, sync_folder, write_atomic
+from crosstune.storage.digests import file_digest
+from crosstune.storage.locks import lock
+
+MANIFEST = "manifest.json"
+IDENTITY = "step.json"
+_DIGEST_UP_TO_BYTES = 64 << 20
+"""Larger files (weights) are recorded by size alone: reading 26 GB again to hash them would cost a minute a step."""
+
+
+class State(StrEnum):
+    """How far a step is."""
+
+    FINISHED = "finished"
+    PARTIAL = "partial"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a step would run, or why not.
+
+    Attributes:
+        step: the step.
+        state: how far it is.
+        reasons: a line each; for a new step, how it differs from the finished step nearest to it.
+    """
+
+    step: Step
+    state: State
+    reasons: tuple[str, ...]
+
+
+class Store:
+    """Finds, opens and completes the outputs of steps below one root folder."""
+
+    def __init__(self, root: Path, environment: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Args:
+        root: the folder; made when first written to.
+        environment: versions and the like, written into every manifest.
+        """
+        self.root = root
+        self._environment = environment
+
+    def folder(self, step: Step) -> Path:
+        """Where the finished output of a step lies, or will lie."""
+        return self.root / step.folder
+
+    def partial_folder(self, step: Step) -> Path:
+        """Where the output of a step grows."""
+        return self.root / (step.folder + ".partial")
+
+    def state(self, step: Step) -> State:
+        """Whether a step is finished (and undamaged), interrupted, or new."""
+        if self.damage(step) is None:
+            return State.FINISHED
+        return State.PARTIAL if self.partial_folder(step).is_dir() else State.NEW
+
+    def manifest(self, step: Step) -> dict[str, Any] | None:
+        """The manifest of a finished step, or None."""
+        return read_manifest(self.folder(step))
+
+    def damage(self, step: Step) -> str | None:
+        """None for a finished step whose files are all there; else what is wrong, `not finished` included."""
+        folder = self.folder(step)
+        manifest = self.manifest(step)
+        if manifest is None:
+            return "not finished" if not folder.exists() else "its manifest is missing or damaged"
+        if manifest["fingerprint"] != step.fingerprint:
+            return f"its folder belongs to another step ({manifest['fingerprint'][:16]})"
+        for name, facts in manifest["files"].items():
+            try:
+                size = (folder / name).stat().st_size
+            except OSError:
+                return f"{name} is missing"
+            if size != facts["bytes"]:
+                return f"{name} has {size} bytes instead of {facts['bytes']}"
+        return None
+
+    def lock(
+        self, step: Step, *, wait: bool = True, on_wait: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """Holds a step, so that two processes never write the same output."""
+        return lock(self.root / ".locks" / (step.folder + ".lock"), str(step), wait=wait, on_wait=on_wait)
+
+    @contextmanager
+    def writing(self, step: Step) -> Iterator[Path]:
+        """The folder to write a step's output to; on leaving without an error it becomes the finished output.
+
+        An error leaves what was written, for the next try to go on from.
+
+        Raises:
+            StorageFailure: the folder cannot be written.
+        """
+        partial, folder = self.partial_folder(step), self.folder(step)
+        with storage_errors(partial):
+            if folder.exists():  # damaged, or the caller would not write it again
+                shutil.rmtree(folder)
+            partial.mkdir(parents=True, exist_ok=True)
+            write_atomic(partial / IDENTITY, json.dumps(step.identity, ensure_ascii=False, indent=1))
+        started, clock = datetime.now(UTC), time.monotonic()
+        with storage_errors(partial):
+            yield partial
+            self._complete(step, partial, started, time.monotonic() - clock)
+
+    def _complete(self, step: Step, partial: Path, started: datetime, seconds: float) -> None:
+        files = {}
+        for path in sorted(path for path in partial.rglob("*") if path.is_file() and path.name != MANIFEST):
+            size = path.stat().st_size
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+            name = path.relative_to(partial).as_posix()
+            files[name] = {"bytes": size}
+            if size <= _DIGEST_UP_TO_BYTES:
+                files[name]["sha256"] = file_digest(path)  # type: ignore[assignment]
+        manifest = {
+            "format": 1,
+            **step.identity,
+            "name": step.name,
+            "fingerprint": step.fingerprint,
+            "input_folders": {name: other.folder for name, other in sorted(step.inputs.items())},
+            "files": files,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "environment": dict(self._environment()),
+        }
+        write_atomic(partial / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
+        folder = self.folder(step)
+        partial.rename(folder)
+        sync_folder(folder.parent)
+
+    def manifests(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The manifests of all finished steps of a kind."""
+        parent = self.root / kind
+        if not parent.is_dir():
+            return
+        for folder in sorted(parent.iterdir()):
+            if folder.suffix != ".partial" and (manifest := read_manifest(folder)) is not None:
+                yield manifest
+
+    def explain(self, step: Step) -> Explanation:
+        """Why a step would run, or why not."""
+        damage = self.damage(step)
+        if damage is None:
+            manifest = self.manifest(step)
+            assert manifest is not None
+            return Explanation(
+                step, State.FINISHED, (f"finished in {manifest['seconds']:.0f} s, {manifest['started']}",)
+            )
+        if self.partial_folder(step).is_dir():
+            return Explanation(step, State.PARTIAL, ("interrupted: goes on from what is on disk",))
+        if damage != "not finished":
+            return Explanation(step, State.NEW, (f"damaged: {damage}; is made again",))
+        nearest = min(
+            (differences(_comparable(manifest), _comparable(step.identity)) for manifest in self.manifests(step.kind)),
+            key=len,
+            default=None,
+        )
+        if nearest is None:
+            return Explanation(step, State.NEW, (f"no {step.kind} has been run here yet",))
+        return Explanation(step, State.NEW, tuple(nearest))
+
+
+def _comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
+    inputs = {name: f"{digest[:8]} (another result)" for name, digest in identity["inputs"].items()}
+    return {"version": identity["version"], **identity["config"], "inputs": inputs}
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest in a folder, or None when there is none that can be read."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) and {"fingerprint", "files"} <= manifest.keys() else None
+
+
+def require_finished(store: Store, step: Step) -> Path:
+    """The folder of a finished step.
+
+    Raises:
+        StorageFailure: it is not finished, or damaged.
+    """
+    damage = store.damage(step)
+    if damage is not None:
+        raise StorageFailure(
+            f"{step} cannot be read: {damage}", where=str(store.folder(step)), hint="run the study (again)"
+        )
+    return store.folder(step)

@@ -1,0 +1,1 @@
+"""Atomic files, tables, digests and locks: the only code that writes results."""

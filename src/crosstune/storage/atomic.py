@@ -1,0 +1,77 @@
+"""Files that are either whole or absent: written beside, flushed to the disk, then renamed into place."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crosstune.errors import StorageFailure
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusals around a write to `path` into errors that say what to do.
+
+    Raises:
+        StorageFailure: no space left, quota exceeded, read-only or forbidden.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFailure(
+                f"no space left to write {path.name}",
+                where=str(path.parent),
+                hint="free some space and run the same command again: what was finished is kept",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageFailure(
+                f"not allowed to write {path.name}",
+                where=str(path.parent),
+                hint="choose another folder with --root, or change its permissions",
+            ) from error
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on leaving without an error, its file is flushed and takes the place of `path`.
+
+    Raises:
+        StorageFailure: the file cannot be written there.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Writes `content` (text as UTF-8) to `path`, whole or not at all.
+
+    Raises:
+        StorageFailure: the file cannot be written there.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)

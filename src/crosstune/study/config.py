@@ -1,0 +1,130 @@
+"""The study file as pydantic models. Unknown keys are errors that name the key and the nearest valid one.
+
+A list where one value would do is an axis of the grid. `learning_rate` and every key of `training` may be given for
+each kind of adaptation: `{full: [1e-5], lora: [1e-4]}`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from crosstune.generation.config import GenerationConfig
+from crosstune.instructions.config import InstructionsConfig
+from crosstune.prompts.config import PromptsConfig
+from crosstune.study.axes import ADAPTATION_KINDS, for_adaptation, section_for_adaptation, variants
+from crosstune.training.config import Adaptation, TrainingConfig
+
+
+class BaseModelConfig(BaseModel):
+    """A base model to tune, and how it is spoken to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str
+    """A packaged model (`gemma-3-270m`), a folder, or a hub id (`org/name` or `org/name@revision`)."""
+    chat_format: str | None = None
+    """Chat format for tuning and answering; None: the one usual for this model, else chatml."""
+
+
+class SelectConfig(BaseModel):
+    """How the configuration to recommend is chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    by: str = "correct_language"
+    """The facet to compare by."""
+    over: Literal["all-languages", "english"] = "all-languages"
+    """Compare by the mean over all languages, or by English alone (which the report always shows too)."""
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _models(value: Any) -> Any:
+    return [{"name": item} if isinstance(item, str) else item for item in _as_list(value)]
+
+
+def _expanded(items: list[Any], model: type[BaseModel]) -> list[Any]:
+    # What is no mapping is left for pydantic to refuse.
+    return [variant for item in items for variant in (variants(item, model) if isinstance(item, dict) else [item])]
+
+
+def _instructions(value: Any) -> Any:
+    items = [{"source": item} if isinstance(item, str) else item for item in _as_list(value)]
+    return _expanded(items, InstructionsConfig)
+
+
+def _adaptations(value: Any) -> Any:
+    items = [{item: {}} if isinstance(item, str) and item in ADAPTATION_KINDS else item for item in _as_list(value)]
+    return _expanded(items, Adaptation)
+
+
+def _by_adaptation(value: Any) -> Any:
+    if isinstance(value, dict) and not set(value) <= set(ADAPTATION_KINDS):
+        return value
+    return {kind: _as_list(for_adaptation(value, kind) or []) for kind in ADAPTATION_KINDS}
+
+
+def _training(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {kind: list(variants(section_for_adaptation(value, kind), TrainingConfig)) for kind in ADAPTATION_KINDS}
+
+
+def _generation(value: Any) -> Any:
+    return list(variants(value, GenerationConfig)) if isinstance(value, dict) else value
+
+
+LearningRate = Annotated[float, Field(gt=0, lt=10)]
+
+
+class LearningRates(BaseModel):
+    """The learning rates for each kind of adaptation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    full: list[LearningRate] = []
+    """Learning rates of full fine-tuning."""
+    lora: list[LearningRate] = []
+    """Learning rates of LoRA."""
+
+
+class TrainingVariants(BaseModel):
+    """The training settings for each kind of adaptation, one for each combination of the lists in the section."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    full: list[TrainingConfig] = [TrainingConfig()]
+    """Settings of full fine-tuning."""
+    lora: list[TrainingConfig] = [TrainingConfig()]
+    """Settings of LoRA."""
+
+
+class StudyConfig(BaseModel):
+    """A whole study: what is tuned, on what, how, what it is asked and how it is chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+    """Names the study's folder of results; letters, digits, and `. _ -`."""
+    base_models: Annotated[list[BaseModelConfig], BeforeValidator(_models), Field(min_length=1)]
+    """Axis: the pretrained models to tune. Each is also answered untuned, as the row to compare with."""
+    instructions: Annotated[list[InstructionsConfig], BeforeValidator(_instructions)] = []
+    """Axis: the data to tune on. Empty: only the untuned base models are evaluated."""
+    adaptation: Annotated[list[Adaptation], BeforeValidator(_adaptations)] = [Adaptation()]
+    """Axis: `full: {}` or `lora: {rank: 16}`."""
+    learning_rate: Annotated[LearningRates, BeforeValidator(_by_adaptation)] = LearningRates(full=[1e-5], lora=[1e-4])
+    """Axis: peak learning rates, for all kinds of adaptation or for each."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], BeforeValidator(_as_list), Field(min_length=1)] = [0]
+    """Axis: seeds of the order of examples and of the LoRA weights' start."""
+    training: Annotated[TrainingVariants, BeforeValidator(_training)] = TrainingVariants()
+    """How to tune; see the keys of TrainingConfig. Lists are axes."""
+    prompts: PromptsConfig
+    """What the models are asked."""
+    generation: Annotated[list[GenerationConfig], BeforeValidator(_generation)] = [GenerationConfig()]
+    """How answers are generated; see the keys of GenerationConfig. Lists are axes."""
+    scorers: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = ["correct_language"]
+    """The measures that rate every answer."""
+    select: SelectConfig = SelectConfig()
+    """How the configuration to recommend is chosen."""

@@ -1,0 +1,103 @@
+"""Rough cost of training and generation from the shape of a model: seconds, memory, disk.
+
+Operations a token follow Kaplan et al. 2020 (arXiv 2001.08361, section 2.1): 2 for each weight forward, 4 backward;
+2 backward where the weights are frozen, since only activations need gradients. Embeddings are looked up, not
+multiplied; the output layer is counted for every token. Speeds measured on earlier steps replace these figures.
+"""
+
+from dataclasses import dataclass
+
+from crosstune.generation.config import GenerationConfig
+from crosstune.models.base import ModelShape
+from crosstune.study.machines import Machine
+from crosstune.training.config import Adaptation, TrainingConfig
+
+_TRAINING_SHARE_OF_PEAK = {True: 0.35, False: 0.8}
+_SECONDS_PER_DECODING_STEP = 0.025
+"""What a Python-driven decoding step costs at least, whatever the model."""
+_CHECKPOINTS_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a step takes; None where the model's shape is not known."""
+
+    tokens: int
+    seconds: float | None
+    memory_bytes: int | None
+    disk_bytes: int | None
+
+
+def linear_parameters(shape: ModelShape) -> int:
+    """Weights that every token is multiplied with, the output layer included."""
+    return shape.parameters - shape.embedding_parameters + shape.hidden_size * shape.vocab_size
+
+
+def lora_parameters(shape: ModelShape, rank: int) -> int:
+    """Weights of an adapter of this rank on all linear layers of all blocks."""
+    queries = shape.attention_heads * shape.head_dim
+    keys = shape.key_value_heads * shape.head_dim
+    sides = (
+        (shape.hidden_size + queries) * 2  # query, output
+        + (shape.hidden_size + keys) * 2  # key, value
+        + (shape.hidden_size + shape.intermediate_size) * 3  # gate, up, down
+    )
+    return rank * sides * shape.layers
+
+
+def training_cost(
+    shape: ModelShape | None,
+    adaptation: Adaptation,
+    config: TrainingConfig,
+    machine: Machine,
+    measured_tokens_per_second: float | None,
+) -> Cost:
+    """What tuning takes."""
+    per_step = config.tokens_per_step or config.tokens_per_device_batch
+    tokens = config.max_steps * per_step
+    seconds = tokens / measured_tokens_per_second if measured_tokens_per_second else None
+    if shape is None:
+        return Cost(tokens, seconds, None, None)
+    operations = (6 if adaptation.kind == "full" else 4) * linear_parameters(shape)
+    if config.gradient_checkpointing:
+        operations += 2 * linear_parameters(shape)
+    if seconds is None:
+        seconds = tokens * operations / (machine.flops * _TRAINING_SHARE_OF_PEAK[machine.gpu])
+    # bf16 activations kept for the backward pass: about ten of the hidden and five of the intermediate size a layer.
+    hidden, intermediate = shape.hidden_size, shape.intermediate_size
+    kept = 2 * (hidden if config.gradient_checkpointing else 10 * hidden + 5 * intermediate)
+    batch = min(config.tokens_per_device_batch, per_step)
+    activations = batch * shape.layers * kept + batch * shape.vocab_size  # and a chunk of logits
+    if adaptation.kind == "full":
+        weights = 18 * shape.parameters  # fp32 weights, gradients and two moments; a bf16 copy to multiply with
+        disk = 4 * shape.parameters + _CHECKPOINTS_KEPT * 12 * shape.parameters
+    else:
+        adapter = lora_parameters(shape, adaptation.rank)
+        weights = 2 * shape.parameters + 16 * adapter
+        disk = 4 * adapter + _CHECKPOINTS_KEPT * 12 * adapter
+    return Cost(tokens, seconds, weights + activations, disk)
+
+
+def generation_cost(
+    shape: ModelShape | None,
+    prompts: int,
+    config: GenerationConfig,
+    machine: Machine,
+    measured_tokens_per_second: float | None,
+) -> Cost:
+    """What answering takes if every answer is as long as it may be."""
+    tokens = prompts * config.max_new_tokens
+    disk = prompts * (200 + 4 * config.max_new_tokens)
+    seconds = tokens / measured_tokens_per_second if measured_tokens_per_second else None
+    if shape is None:
+        return Cost(tokens, seconds, None, disk)
+    batch = max(1, config.tokens_per_batch // (config.max_new_tokens + 64))
+    weights = 2 * shape.parameters
+    if seconds is None:
+        rounds = -(-prompts // batch) * config.max_new_tokens
+        each = min(batch, prompts)
+        multiplied = 2 * linear_parameters(shape) * each / (machine.flops * 0.3)
+        read = 2 * linear_parameters(shape) / (machine.bandwidth_bytes * 0.5)
+        seconds = rounds * (max(multiplied, read) + _SECONDS_PER_DECODING_STEP)
+    cache = config.tokens_per_batch * shape.layers * shape.key_value_heads * shape.head_dim * 2 * 2
+    return Cost(tokens, seconds, weights + cache, disk)

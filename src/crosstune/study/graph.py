@@ -1,0 +1,192 @@
+"""The study as a graph of steps. It reads like the method section of a paper:
+
+instructions ─► training ─► generation ◄─ prompts
+                                │
+                             scoring
+                                │
+                             results ─► report
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any
+
+from crosstune.instructions.config import InstructionsConfig
+from crosstune.instructions.load import instructions_identity
+from crosstune.models.base import model_identity
+from crosstune.prompts.config import PromptsConfig
+from crosstune.prompts.load import prompts_identity
+from crosstune.scoring.score import scorer_versions
+from crosstune.steps.step import Step
+from crosstune.study import stages
+from crosstune.study.config import StudyConfig
+from crosstune.study.grid import Cell, Tuning
+
+# Raised when the code of a stage changes what it writes; results of an older version are then made again.
+VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 1, "report": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class CellSteps:
+    """The steps of one cell; `training` is None for an untuned base model."""
+
+    cell: Cell
+    training: Step | None
+    generation: Step
+    scoring: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StudyGraph:
+    """All steps of a study."""
+
+    prompts: Step
+    cells: tuple[CellSteps, ...]
+    results: Step
+    report: Step
+
+
+def build_graph(config: StudyConfig, cells: Sequence[Cell], base: Path, study_yaml: str) -> StudyGraph:
+    """The steps that answer a study.
+
+    Args:
+        config: the study.
+        cells: its grid, expanded.
+        base: the folder that relative paths in the study start from.
+        study_yaml: the resolved study file, for the report.
+
+    Raises:
+        InvalidData: a file of instructions or prompts is missing.
+        ModelUnavailable: a base model's folder is incomplete.
+    """
+    prompts = _prompts(config.prompts, base)
+    models = {cell.base_model: model_identity(cell.base_model) for cell in cells}
+    instructions: dict[str, Step] = {}
+    for item in config.instructions:
+        step = _instructions(item, base)
+        instructions.setdefault(item.model_dump_json(), step)
+    steps = []
+    for cell in cells:
+        training = None
+        if cell.tuning is not None:
+            data = instructions[cell.tuning.instructions.model_dump_json()]
+            training = _training(cell, cell.tuning, models[cell.base_model], data)
+        generation = _generation(cell, models[cell.base_model], prompts, training)
+        steps.append(CellSteps(cell, training, generation, _scoring(cell, config.scorers, prompts, generation)))
+    results = _results(config, steps, prompts)
+    return StudyGraph(prompts, tuple(steps), results, _report(config, results, study_yaml))
+
+
+def _instructions(config: InstructionsConfig, base: Path) -> Step:
+    return Step(
+        kind="instructions",
+        name=config.name,
+        version=VERSIONS["instructions"],
+        config=instructions_identity(config, base),
+        inputs={},
+        run=partial(stages.write_conversations, config=config, base=base),
+    )
+
+
+def _prompts(config: PromptsConfig, base: Path) -> Step:
+    sets = "+".join(PurePath(name).name.split(".")[0] for name in config.sets)
+    return Step(
+        kind="prompts",
+        name=f"{sets}_{'-'.join(config.languages)}",
+        version=VERSIONS["prompts"],
+        config=prompts_identity(config, base),
+        inputs={},
+        run=partial(stages.write_prompts, config=config, base=base),
+    )
+
+
+def _training(cell: Cell, tuning: Tuning, model: Mapping[str, Any], instructions: Step) -> Step:
+    return Step(
+        kind="training",
+        name=cell.name,
+        version=VERSIONS["training"],
+        config={
+            "model": model,
+            "chat_format": cell.chat_format,
+            "adaptation": tuning.adaptation.model_dump(mode="json"),
+            "learning_rate": tuning.learning_rate,
+            "seed": tuning.seed,
+            "training": tuning.config.identity(),
+        },
+        inputs={"instructions": instructions},
+        run=partial(stages.tune, cell=cell, tuning=tuning),
+    )
+
+
+def _generation(cell: Cell, model: Mapping[str, Any], prompts: Step, training: Step | None) -> Step:
+    return Step(
+        kind="generation",
+        name=cell.name,
+        version=VERSIONS["generation"],
+        config={
+            "model": model,
+            "chat_format": cell.chat_format,
+            "generation": cell.generation.identity(),
+            "seed": cell.tuning.seed if cell.tuning is not None else 0,
+        },
+        inputs={"prompts": prompts, **({"training": training} if training is not None else {})},
+        run=partial(stages.answer, cell=cell),
+    )
+
+
+def _scoring(cell: Cell, scorers: Sequence[str], prompts: Step, generation: Step) -> Step:
+    return Step(
+        kind="scoring",
+        name=cell.name,
+        version=VERSIONS["scoring"],
+        config={"scorers": scorer_versions(scorers)},
+        inputs={"prompts": prompts, "generation": generation},
+        run=partial(stages.rate, scorers=tuple(scorers)),
+    )
+
+
+def _results(config: StudyConfig, cells: Sequence[CellSteps], prompts: Step) -> Step:
+    inputs = {"prompts": prompts}
+    for steps in cells:
+        inputs[f"generation/{steps.cell.name}"] = steps.generation
+        inputs[f"scoring/{steps.cell.name}"] = steps.scoring
+        if steps.training is not None:
+            inputs[f"training/{steps.cell.name}"] = steps.training
+    table = [cell_row(steps.cell) for steps in cells]
+    return Step(
+        kind="results",
+        name=config.name,
+        version=VERSIONS["results"],
+        config={"cells": table},
+        inputs=inputs,
+        run=partial(stages.collect, cells=table),
+    )
+
+
+def _report(config: StudyConfig, results: Step, study_yaml: str) -> Step:
+    return Step(
+        kind="report",
+        name=config.name,
+        version=VERSIONS["report"],
+        config={"title": config.name, "select": config.select.model_dump(mode="json"), "study": study_yaml},
+        inputs={"results": results},
+        run=partial(stages.write_html, title=config.name, select=config.select, study_yaml=study_yaml),
+    )
+
+
+def cell_row(cell: Cell) -> dict[str, Any]:
+    """A cell as a row of the table of configurations."""
+    tuning = cell.tuning
+    return {
+        "run": cell.name,
+        "base_model": cell.base_model.name,
+        "chat_format": cell.chat_format,
+        "instructions": tuning.instructions.name if tuning else "",
+        "adaptation": tuning.adaptation.name if tuning else "none",
+        "learning_rate": tuning.learning_rate if tuning else None,
+        "seed": tuning.seed if tuning else None,
+        "tuned": tuning is not None,
+        **cell.axes,
+    }

@@ -1,0 +1,108 @@
+"""The cells of a study: one for each configuration to tune, and one for each untuned base model to compare with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from pydantic import BaseModel as PydanticModel
+
+from crosstune.errors import InvalidStudy
+from crosstune.generation.config import GenerationConfig
+from crosstune.instructions.config import InstructionsConfig
+from crosstune.models.base import BaseModel, resolve_base_model
+from crosstune.study.config import StudyConfig
+from crosstune.training.config import Adaptation, TrainingConfig
+
+DEFAULT_CHAT_FORMAT = "chatml"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How a cell's model is tuned."""
+
+    instructions: InstructionsConfig
+    adaptation: Adaptation
+    learning_rate: float
+    seed: int
+    config: TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row of the study: a base model, tuned or not, that answers all prompts.
+
+    Attributes:
+        name: unique in the study; the `run` of its responses and scores.
+        axes: values of the settings that vary within the `training` and `generation` sections, by their path.
+    """
+
+    name: str
+    base_model: BaseModel
+    chat_format: str
+    tuning: Tuning | None
+    generation: GenerationConfig
+    axes: dict[str, Any]
+
+
+def varying(configs: Sequence[PydanticModel], section: str) -> list[dict[str, Any]]:
+    """For each config, its values of those fields in which the configs differ, by `section.field`."""
+    dumps = [config.model_dump(mode="json") for config in configs]
+    fields = [name for name in (dumps[0] if dumps else {}) if any(dump[name] != dumps[0][name] for dump in dumps)]
+    return [{f"{section}.{name}": dump[name] for name in fields} for dump in dumps]
+
+
+def _slug(axes: dict[str, Any]) -> str:
+    return "".join(f"_{path.split('.')[-1]}{value:g}" if isinstance(value, int | float) and not isinstance(value, bool)
+                   else f"_{path.split('.')[-1]}-{value}" for path, value in axes.items())  # fmt: skip
+
+
+def _tunings(config: StudyConfig) -> Iterator[tuple[Tuning, dict[str, Any]]]:
+    for instructions, adaptation in product(config.instructions, config.adaptation):
+        settings = getattr(config.training, adaptation.kind)
+        rates = getattr(config.learning_rate, adaptation.kind)
+        for rate, seed, (setting, axes) in product(
+            rates, config.seeds, zip(settings, varying(settings, "training"), strict=True)
+        ):
+            yield Tuning(instructions, adaptation, rate, seed, setting), axes
+
+
+def expand(config: StudyConfig) -> list[Cell]:
+    """The cells of a study, each base model's untuned cell before its tuned ones.
+
+    Raises:
+        ModelUnavailable: a base model is unknown.
+        InvalidStudy: two cells are the same, or an adaptation has no learning rate.
+    """
+    for adaptation in config.adaptation:
+        if config.instructions and not getattr(config.learning_rate, adaptation.kind):
+            raise InvalidStudy(
+                f"no learning rate for {adaptation.kind}",
+                where="learning_rate",
+                hint=f"give a list for all, or add `{adaptation.kind}:`",
+            )
+    generations = list(zip(config.generation, varying(config.generation, "generation"), strict=True))
+    names_used = [model.name for model in config.base_models]
+    cells = []
+    for model in config.base_models:
+        base = resolve_base_model(model.name)
+        chat_format = model.chat_format or base.chat_format or DEFAULT_CHAT_FORMAT
+        short = base.name.rstrip("/").split("/")[-1].replace("@", "-")
+        if names_used.count(model.name) > 1:
+            short += f"_{chat_format}"
+        for generation, generation_axes in generations:
+            ending = _slug(generation_axes)
+            cells.append(Cell(f"{short}_untuned{ending}", base, chat_format, None, generation, generation_axes))
+            for tuning, axes in _tunings(config):
+                name = (
+                    f"{short}_{tuning.instructions.name}_{tuning.adaptation.name}_lr{tuning.learning_rate:g}_s{tuning.seed}"
+                    f"{_slug(axes)}{ending}"
+                )
+                cells.append(Cell(name, base, chat_format, tuning, generation, {**axes, **generation_axes}))
+    names = [cell.name for cell in cells]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidStudy(
+            f"the grid has {twice[0]} twice", hint="remove the repeated value, or the base model of the same name"
+        )
+    return cells

@@ -1,0 +1,190 @@
+"""What a study would run and roughly what it costs, before anything costly runs. Loads no model, downloads nothing."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from crosstune.prompts.load import prompt_counts
+from crosstune.steps.fingerprint import canonical
+from crosstune.steps.step import Step
+from crosstune.steps.store import State, Store, read_manifest
+from crosstune.study.config import StudyConfig
+from crosstune.study.estimate import Cost, generation_cost, training_cost
+from crosstune.study.graph import CellSteps, StudyGraph
+from crosstune.study.machines import Machine, accelerator, this_machine
+
+_LOOK_BACK = 40
+"""Earlier steps that are looked at for measured speeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step with its state and cost.
+
+    Attributes:
+        step: the step.
+        state: how far it is.
+        cost: tokens, seconds, memory, disk of the whole step; None for steps that take next to nothing.
+        measured: whether seconds come from the speed of earlier steps like it.
+    """
+
+    step: Step
+    state: State
+    cost: Cost | None
+    measured: bool
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds still to spend; 0 when finished or unknown."""
+        if self.state is State.FINISHED:
+            return 0.0
+        if self.cost is None:
+            return 1.0
+        return self.cost.seconds or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCell:
+    """One row of the grid."""
+
+    steps: CellSteps
+    training: PlannedStep | None
+    generation: PlannedStep
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a study would run.
+
+    Attributes:
+        name: the study.
+        machine: what the times are for.
+        cells: the grid.
+        steps: every step once.
+        prompts: prompts each model answers.
+        notes: what to know before starting, such as models to fetch or too little memory.
+    """
+
+    name: str
+    machine: Machine
+    cells: tuple[PlannedCell, ...]
+    steps: tuple[PlannedStep, ...]
+    prompts: int
+    notes: tuple[str, ...]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds of all that is not finished; None when a cost is unknown."""
+        unfinished = [item for item in self.steps if item.state is not State.FINISHED]
+        unknown = any(item.cost is not None and item.cost.seconds is None for item in unfinished)
+        return None if unknown else sum(item.seconds_left for item in self.steps)
+
+    @property
+    def tokens_left(self) -> int:
+        """Training and generation tokens of all that is not finished."""
+        return sum(item.cost.tokens for item in self.steps if item.cost and item.state is not State.FINISHED)
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """Memory of the hungriest unfinished step; None when unknown for any."""
+        needs = [item.cost.memory_bytes for item in self.steps if item.cost and item.state is not State.FINISHED]
+        return None if any(need is None for need in needs) else max((need or 0 for need in needs), default=0)
+
+    @property
+    def disk_bytes(self) -> int | None:
+        """Disk that the unfinished steps will take; None when unknown for any."""
+        needs = [item.cost.disk_bytes for item in self.steps if item.cost and item.state is not State.FINISHED]
+        return None if any(need is None for need in needs) else sum(need or 0 for need in needs)
+
+
+def make_plan(
+    config: StudyConfig, graph: StudyGraph, store: Store, base: Path, accelerator_name: str | None = None
+) -> Plan:
+    """The plan of a study; see `Study.plan`."""
+    here = this_machine()
+    machine = here if accelerator_name is None else accelerator(accelerator_name)
+    prompts = sum(prompt_counts(config.prompts, base).values())
+    speeds = _MeasuredSpeeds(store) if machine is here else None
+    planned: dict[str, PlannedStep] = {}
+
+    def plan_step(step: Step, cost: Cost | None, measured: bool) -> PlannedStep:
+        if step.fingerprint not in planned:
+            planned[step.fingerprint] = PlannedStep(step, store.state(step), cost, measured)
+        return planned[step.fingerprint]
+
+    cells = []
+    for steps in graph.cells:
+        cell = steps.cell
+        training = None
+        if steps.training is not None and cell.tuning is not None:
+            plan_step(steps.training.inputs["instructions"], None, False)
+            speed = speeds.find(steps.training) if speeds else None
+            tuning = cell.tuning
+            cost = training_cost(cell.base_model.shape, tuning.adaptation, tuning.config, machine, speed)
+            training = plan_step(steps.training, cost, speed is not None)
+        plan_step(graph.prompts, None, False)
+        speed = speeds.find(steps.generation) if speeds else None
+        cost = generation_cost(cell.base_model.shape, prompts, cell.generation, machine, speed)
+        generation = plan_step(steps.generation, cost, speed is not None)
+        plan_step(steps.scoring, None, False)
+        cells.append(PlannedCell(steps, training, generation))
+    plan_step(graph.results, None, False)
+    plan_step(graph.report, None, False)
+    plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, ())
+    return Plan(config.name, machine, plan.cells, plan.steps, prompts, tuple(_notes(plan)))
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    from crosstune.models.prepare import preparation_note
+
+    models = {cell.steps.cell.base_model: None for cell in plan.cells if cell.generation.state is not State.FINISHED}
+    for model in models:
+        note = preparation_note(model)
+        if note is not None:
+            yield note
+        if model.shape is None:
+            yield f"{model.name}: size not known before the download; its time, memory and disk are not estimated"
+    peak = plan.peak_memory_bytes
+    if peak is not None and peak > plan.machine.memory_bytes:
+        yield (
+            f"the hungriest step needs about {peak / 2**30:.0f} GiB and {plan.machine.name} has "
+            f"{plan.machine.memory_bytes / 2**30:.0f} GiB: lower training.tokens_per_device_batch, set "
+            "training.gradient_checkpointing, use lora, or use a larger device"
+        )
+
+
+class _MeasuredSpeeds:
+    """Tokens a second of earlier steps, by what decides speed: kind, model and adaptation."""
+
+    def __init__(self, store: Store) -> None:
+        self._speeds: dict[tuple[str, str], list[float]] = {}
+        for kind, summary in (("training", "training.json"), ("generation", "generation.json")):
+            for folder in _newest_folders(store.root / kind):
+                manifest = read_manifest(folder)
+                try:
+                    speed = json.loads((folder / summary).read_text("utf-8"))["tokens_per_second"]
+                except (OSError, ValueError, KeyError):
+                    continue
+                if manifest is not None and speed:
+                    self._speeds.setdefault(_speed_key(kind, manifest["config"]), []).append(float(speed))
+
+    def find(self, step: Step) -> float | None:
+        """The median speed of earlier steps like this one, or None."""
+        speeds = self._speeds.get(_speed_key(step.kind, canonical(step.config)))
+        return median(speeds) if speeds else None
+
+
+def _speed_key(kind: str, config: dict[str, Any]) -> tuple[str, str]:
+    adaptation = config.get("adaptation") or {}
+    kinds = sorted(name for name, value in adaptation.items() if value is not None)
+    return kind, json.dumps([config.get("model"), kinds], sort_keys=True)
+
+
+def _newest_folders(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    folders = [folder for folder in parent.iterdir() if folder.suffix != ".partial" and folder.is_dir()]
+    return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)[:_LOOK_BACK]

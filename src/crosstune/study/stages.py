@@ -1,0 +1,153 @@
+"""What each kind of step does: reads tables from its inputs, calls one part of crosstune, writes tables.
+
+instructions/   conversations.parquet
+prompts/        prompts.parquet
+training/       model/ (adapter or checkpoint), curve.parquet, training.json
+generation/     responses.parquet, generation.json
+scoring/        scores.parquet
+results/        cells.parquet, prompts.parquet, responses.parquet, scores.parquet, curves.parquet
+report/         report.html
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crosstune.instructions.config import InstructionsConfig
+from crosstune.prompts.config import PromptsConfig
+from crosstune.records import Conversation, Prompt, Response, Score
+from crosstune.steps.step import Workspace
+from crosstune.steps.store import read_manifest
+from crosstune.storage.atomic import write_atomic
+from crosstune.study.config import SelectConfig
+from crosstune.study.grid import Cell, Tuning
+
+
+def write_conversations(workspace: Workspace, *, config: InstructionsConfig, base: Path) -> None:
+    """Reads instruction data and takes the subset that the study asks for."""
+    from crosstune.instructions.load import load_conversations
+    from crosstune.storage.tables import write_table
+
+    write_table(workspace.out / "conversations.parquet", Conversation, load_conversations(config, base))
+
+
+def write_prompts(workspace: Workspace, *, config: PromptsConfig, base: Path) -> None:
+    """Reads prompt sets and applies the modifiers."""
+    from crosstune.prompts.load import load_prompts
+    from crosstune.storage.tables import write_table
+
+    write_table(workspace.out / "prompts.parquet", Prompt, load_prompts(config, base))
+
+
+def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
+    """Tunes the cell's base model."""
+    from crosstune.models.prepare import prepare
+    from crosstune.storage.tables import read_table
+    from crosstune.training.train import train
+
+    conversations = read_table(workspace.inputs["instructions"] / "conversations.parquet", Conversation)
+    train(
+        conversations,
+        model_folder=prepare(cell.base_model, workspace.on_progress),
+        chat_format=cell.chat_format,
+        adaptation=tuning.adaptation,
+        learning_rate=tuning.learning_rate,
+        seed=tuning.seed,
+        config=tuning.config,
+        out=workspace.out,
+        on_progress=workspace.on_progress,
+    )
+
+
+def answer(workspace: Workspace, *, cell: Cell) -> None:
+    """Lets the cell's model, tuned or not, answer every prompt."""
+    from crosstune.generation.backends.transformers import generate
+    from crosstune.models.prepare import prepare
+    from crosstune.storage.tables import RecordLog, read_table, write_table
+
+    base = prepare(cell.base_model, workspace.on_progress)
+    tuned = workspace.inputs["training"] / "model" if "training" in workspace.inputs else None
+    is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
+    log = RecordLog(workspace.out / "responses.jsonl", Response)
+    generate(
+        read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt),
+        run=cell.name,
+        model_folder=base if tuned is None or is_adapter else tuned,
+        adapter=tuned if is_adapter else None,
+        chat_format=cell.chat_format,
+        config=cell.generation,
+        seed=cell.tuning.seed if cell.tuning is not None else 0,
+        log=log,
+        on_progress=workspace.on_progress,
+    )
+    responses = sorted(log.read(), key=lambda response: (response.language, response.prompt_id))
+    write_table(workspace.out / "responses.parquet", Response, responses)
+    seconds = sum(response.seconds for response in responses)
+    tokens = sum(response.completion_tokens for response in responses)
+    summary = {
+        "answers": len(responses),
+        "completion_tokens": tokens,
+        "seconds": seconds,
+        "tokens_per_second": tokens / seconds if seconds else None,
+    }
+    write_atomic(workspace.out / "generation.json", json.dumps(summary, indent=1))
+    log.path.unlink()
+
+
+def rate(workspace: Workspace, *, scorers: Sequence[str]) -> None:
+    """Rates every answer by the measures that need no rater."""
+    from crosstune.scoring.score import score
+    from crosstune.storage.tables import read_table, write_table
+
+    responses = read_table(workspace.inputs["generation"] / "responses.parquet", Response)
+    prompts = read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt)
+    write_table(workspace.out / "scores.parquet", Score, score(responses, prompts, scorers))
+
+
+def collect(workspace: Workspace, *, cells: Sequence[Mapping[str, Any]]) -> None:
+    """Joins the tables of all cells."""
+    import polars as pl
+
+    from crosstune.storage.tables import read_frame, write_parquet
+
+    columns = list(dict.fromkeys(key for row in cells for key in row))
+    frame = pl.DataFrame([{key: row.get(key) for key in columns} for row in cells], infer_schema_length=None)
+    typed = frame.with_columns(pl.col("learning_rate").cast(pl.Float64), pl.col("seed").cast(pl.Int64))
+    write_parquet(workspace.out / "cells.parquet", typed)
+    write_parquet(workspace.out / "prompts.parquet", read_frame(workspace.inputs["prompts"] / "prompts.parquet"))
+    for kind, table in (("generation", "responses"), ("scoring", "scores")):
+        frames = []
+        for row in cells:
+            part = read_frame(workspace.inputs[f"{kind}/{row['run']}"] / f"{table}.parquet")
+            # A step's result does not depend on what a study calls it, so the name comes from the cell.
+            frames.append(part.with_columns(run=pl.lit(row["run"])))
+        write_parquet(workspace.out / f"{table}.parquet", pl.concat(frames))
+    curves = [
+        read_frame(workspace.inputs[f"training/{row['run']}"] / "curve.parquet").with_columns(run=pl.lit(row["run"]))
+        for row in cells
+        if row["tuned"]
+    ]
+    empty = pl.DataFrame(schema={"run": pl.String, "step": pl.Int64, "tokens": pl.Int64, "learning_rate": pl.Float64,
+                                 "loss": pl.Float64, "gradient_norm": pl.Float64, "seconds": pl.Float64})  # fmt: skip
+    write_parquet(workspace.out / "curves.parquet", pl.concat(curves) if curves else empty)
+
+
+def write_html(workspace: Workspace, *, title: str, select: SelectConfig, study_yaml: str) -> None:
+    """Writes the report."""
+    from crosstune.reporting.report import write_report
+    from crosstune.study.results import read_results
+
+    results = workspace.inputs["results"]
+    manifest = read_manifest(results) or {}
+    provenance = {key: str(value) for key, value in dict(manifest.get("environment", {})).items()}
+    provenance["results"] = str(manifest.get("fingerprint", ""))
+    write_report(
+        workspace.out / "report.html",
+        read_results(results),
+        title=title,
+        study_yaml=study_yaml,
+        provenance=provenance,
+        by=select.by,
+        over=select.over,
+    )

@@ -1,0 +1,210 @@
+"""A study: its file, its grid, its steps, and how to run it.
+
+<root>/
+    instructions/ prompts/ training/ generation/ scoring/ results/ report/     outputs of steps (see steps.store)
+    studies/<name>/
+        study.yaml       the resolved study file, defaults and overrides included
+        report.html      the newest report
+        .lock            held while the study runs
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crosstune.steps.events import OnEvent
+from crosstune.steps.executors.local import execute
+from crosstune.steps.step import Step, in_order
+from crosstune.steps.store import Explanation, State, Store, require_finished
+from crosstune.storage.atomic import atomic_path, write_atomic
+from crosstune.storage.locks import lock
+from crosstune.study.config import StudyConfig
+from crosstune.study.document import StudyDocument
+from crosstune.study.graph import StudyGraph, build_graph
+from crosstune.study.grid import Cell, expand
+from crosstune.study.plan import Plan, make_plan
+from crosstune.study.resolved import resolved_yaml
+from crosstune.study.validation import parse_study
+
+if TYPE_CHECKING:
+    from crosstune.analysis.tables import StudyTables
+
+PACKAGES = (
+    "crosstune",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "tokenizers",
+    "polars",
+    "fasttext-predict",
+)
+
+
+def default_root() -> Path:
+    """Where results go unless told otherwise: `$CROSSTUNE_ROOT`, else `runs` in the current folder."""
+    return Path(os.environ.get("CROSSTUNE_ROOT") or "runs")
+
+
+def environment() -> dict[str, Any]:
+    """Versions of what decides results, and the commit of the folder one works in, if any."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    facts: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform(), **versions}
+    try:
+        git = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )  # fmt: skip
+        facts["commit"] = git.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        pass  # not a git checkout, or no git: nothing to record
+    return facts
+
+
+class Study:
+    """A study and its results on disk."""
+
+    def __init__(self, config: StudyConfig, *, base: Path, root: Path | None = None, document: StudyDocument) -> None:
+        """Use `Study.load` or `Study.from_dict`."""
+        self.config = config
+        self.base = base
+        self.document = document
+        self.root = root if root is not None else default_root()
+        self.store = Store(self.root, environment)
+
+    @classmethod
+    def load(cls, path: str | Path, *, overrides: Sequence[str] = (), root: Path | None = None) -> "Study":
+        """Reads a study file.
+
+        Args:
+            path: the YAML file. Relative paths in it start from its folder.
+            overrides: such as `training.max_steps=8`, applied before anything is checked.
+            root: where results go; None: see `default_root`.
+
+        Raises:
+            InvalidStudy: the file cannot be used, with every problem at its line.
+        """
+        path = Path(path)
+        document = StudyDocument.read(path).with_overrides(overrides)
+        return cls(parse_study(document), base=path.resolve().parent, root=root, document=document)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], *, base: Path | None = None, root: Path | None = None) -> "Study":
+        """A study from plain data, as a study file would hold it; relative paths start from `base` or here.
+
+        Raises:
+            InvalidStudy: it cannot be used, with every problem.
+        """
+        document = StudyDocument(data, None, "study")
+        return cls(parse_study(document), base=base or Path.cwd(), root=root, document=document)
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.config.name
+
+    @property
+    def folder(self) -> Path:
+        """Where the study's resolved file and newest report lie."""
+        return self.root / "studies" / self.name
+
+    @property
+    def report_path(self) -> Path:
+        """The newest report."""
+        return self.folder / "report.html"
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The grid, expanded.
+
+        Raises:
+            ModelUnavailable: a base model is unknown.
+            InvalidStudy: the grid has a cell twice.
+        """
+        return expand(self.config)
+
+    @cached_property
+    def graph(self) -> StudyGraph:
+        """The steps.
+
+        Raises:
+            InvalidData: a file of instructions or prompts is missing.
+        """
+        return build_graph(self.config, self.cells, self.base, self.resolved_yaml)
+
+    @cached_property
+    def resolved_yaml(self) -> str:
+        """The study file with overrides applied and defaults written out."""
+        return resolved_yaml(self.document.data)
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """All steps, inputs before what needs them."""
+        return in_order([self.graph.report])
+
+    def plan(self, *, accelerator: str | None = None) -> Plan:
+        """What would run, and roughly what it costs; loads no model and downloads nothing.
+
+        Args:
+            accelerator: estimate for this kind of machine (see `study.machines`); None: for this one.
+
+        Raises:
+            InvalidStudy: the accelerator is unknown.
+        """
+        return make_plan(self.config, self.graph, self.store, self.base, accelerator)
+
+    def states(self) -> list[tuple[Step, State]]:
+        """How far each step is."""
+        return [(step, self.store.state(step)) for step in self.steps]
+
+    def explain(self) -> list[Explanation]:
+        """Why each step would run, or why not."""
+        return [self.store.explain(step) for step in self.steps]
+
+    def run(
+        self,
+        *,
+        on_event: OnEvent | None = None,
+        wait: bool = True,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> "StudyTables":
+        """Runs what is not finished, and gives the tables.
+
+        Args:
+            on_event: told of everything that happens.
+            wait: when the study runs elsewhere, wait for it, or refuse.
+            on_wait: told who runs it when waiting starts.
+
+        Raises:
+            Busy: the study runs elsewhere, and `wait` is False.
+            StepFailed: a step failed; the others are finished.
+            StorageFailure: results cannot be written.
+        """
+        graph = self.graph
+        with lock(self.folder / ".lock", f"study {self.name}", wait=wait, on_wait=on_wait):
+            write_atomic(self.folder / "study.yaml", self.resolved_yaml)
+            execute([graph.report], self.store, on_event or (lambda event: None))
+            with atomic_path(self.report_path) as temporary:
+                shutil.copyfile(self.store.folder(graph.report) / "report.html", temporary)
+        return self.results()
+
+    def results(self) -> "StudyTables":
+        """The finished tables: cells, prompts, responses, scores, curves.
+
+        Raises:
+            StorageFailure: the study has not been finished.
+        """
+        from crosstune.study.results import read_results
+
+        return read_results(require_finished(self.store, self.graph.results))

@@ -1,0 +1,55 @@
+"""The running text of an answer: what is left when code, addresses and markup are taken out."""
+
+import html
+import re
+import unicodedata
+
+from crosstune.text.normalise import clean
+
+# Every pattern is linear in the text, or bounded by a small constant at each place: answers are untrusted.
+_CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)|^[ \t]{0,12}~~~.*?(?:^[ \t]{0,12}~~~|\Z)", re.DOTALL | re.MULTILINE)
+_INLINE_CODE = re.compile(r"``[^`\n]{1,500}``|`[^`\n]{1,500}`")
+# Addresses are ASCII here: scripts without spaces run on right behind them.
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[!-;=?-~]+", re.IGNORECASE | re.ASCII)
+_EMAIL = re.compile(r"[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}", re.IGNORECASE | re.ASCII)
+_TAG = re.compile(r"<[!/]?[A-Za-z][^<>]{0,300}>")
+
+_LETTERS_PER_WIDE_LETTER = 2
+"""A letter that Unicode calls wide (Han, kana, Hangul) tells a language about as well as two of an alphabet."""
+
+
+def running_text(text: str) -> str:
+    """An answer without code blocks, inline code, URLs, e-mail addresses and HTML tags, on one line.
+
+    A code block that is not closed (a cut-off answer) reaches to the end, as in CommonMark. Only the first
+    `normalise.CHARACTERS_LOOKED_AT` characters are looked at.
+
+    Args:
+        text: an answer, untrusted.
+
+    Returns:
+        One line, its parts separated by single spaces; empty when nothing is left.
+    """
+    text = clean(text)
+    for pattern in (_CODE_BLOCK, _INLINE_CODE, _URL, _EMAIL, _TAG):
+        text = pattern.sub(" ", text)
+    if "&" in text:
+        text = clean(html.unescape(text))
+    return " ".join(text.split())
+
+
+def letter_count(text: str) -> int:
+    """How much there is to tell a language from: letters, a wide one counting two.
+
+    Args:
+        text: running text.
+
+    Returns:
+        The number of letters (Unicode category L), where a letter of East Asian width W or F counts
+        `_LETTERS_PER_WIDE_LETTER`. Digits, punctuation, emoji and combining marks count nothing.
+    """
+    return sum(
+        _LETTERS_PER_WIDE_LETTER if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+        if letter.isalpha()
+    )
