@@ -16,6 +16,7 @@ from crosstune.instructions.config import InstructionsConfig
         ({"source": "starter-en", "examples": 200}, "starter-en-200"),
         ({"source": "starter-en", "examples": 200, "seed": 3}, "starter-en-200-seed3"),
         ({"source": "../data/lima.en.jsonl", "examples": 50}, "lima.en-50"),
+        ({"source": "./my data (1).json", "where": {"by": "a/b"}}, "my-data-1-a-b"),
         ({"source": "hub:databricks/databricks-dolly-15k"}, "databricks-dolly-15k"),
         (
             {"source": "hub:CohereLabs/aya_collection", "config": "translated_dolly", "where": {"language": "fra"}},

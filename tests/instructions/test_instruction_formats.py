@@ -44,7 +44,10 @@ def test_context_follows_the_instruction() -> None:
 
 
 def test_variants() -> None:
-    parts = [{"role": "developer", "content": [{"type": "text", "text": "Be "}, {"type": "text", "text": "kind."}]}, *TURNS]
+    parts = [
+        {"role": "developer", "content": [{"type": "text", "text": "Be "}, {"type": "text", "text": "kind."}]},
+        *TURNS,
+    ]
     assert messages_of({"messages": parts}, "messages") == (Message("system", "Be kind."), *PAIR)
     assert messages_of({"prompt": TURNS[:1], "completion": TURNS[1:]}, "prompt_completion") == PAIR
     with_history = {"instruction": QUESTION, "output": ANSWER, "history": [["Hi", "Hello"]]}
@@ -113,8 +116,10 @@ def test_unrecognised_names_columns_formats_and_the_nearest() -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["role", "content", "from", "value", "type", "text"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["role", "content", "from", "value", "type", "text"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 columns = sorted({column for row in ROWS.values() for column in row} | {"history", "system"})

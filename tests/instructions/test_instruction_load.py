@@ -13,7 +13,8 @@ from crosstune.instructions.load import instructions_identity, load_conversation
 
 REFERENCE = Path(os.environ.get("CROSSTUNE_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
 needs_reference = pytest.mark.skipif(
-    not (REFERENCE / "lima.en.jsonl").is_file(), reason="the paper's reference files are not there (CROSSTUNE_REFERENCE)"
+    not (REFERENCE / "lima.en.jsonl").is_file(),
+    reason="the paper's reference files are not there (CROSSTUNE_REFERENCE)",
 )
 
 ENGLISH = "It takes about an hour by train, and the last one leaves at ten in the evening."
@@ -116,9 +117,9 @@ def test_where_and_columns(tmp_path: Path) -> None:
     found = load(tmp_path, columns=renamed, where={"language": "eng", "good": True}, language="en")
     assert [c.messages[0].content for c in found] == ["Q1"]
     assert found[0].id == "data-True-eng/1"
-    with pytest.raises(InvalidData, match="no row has 'deu'.*'eng', 'fra'"):
+    with pytest.raises(InvalidData, match=r"no row has 'deu'.*'eng', 'fra'"):
         load(tmp_path, columns=renamed, where={"language": "deu"})
-    with pytest.raises(InvalidData, match="'lang', which is not there.*'language'"):
+    with pytest.raises(InvalidData, match=r"'lang', which is not there.*'language'"):
         load(tmp_path, columns=renamed, where={"lang": "eng"})
     with pytest.raises(InvalidData, match="'questions', which is not there; did you mean 'question'"):
         load(tmp_path, columns={"questions": "prompt"})
@@ -199,6 +200,22 @@ def test_identity_is_of_content_and_settings_not_of_place(tmp_path: Path) -> Non
     assert first != identity("b/data.jsonl")
 
 
+def test_mixtures(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.jsonl", rows(6))
+    other = {"source": "b.jsonl", "examples": 2, "language": "fr"}
+    config = InstructionsConfig.model_validate({"source": "a.jsonl", "examples": 3, "mixed_with": [other]})
+    assert config.name == "a-3+b-2"
+    mixed = load_conversations(config, tmp_path)
+    assert mixed == load(tmp_path, "a.jsonl", examples=3) + load(tmp_path, "b.jsonl", examples=2, language="fr")
+    identity = instructions_identity(config, tmp_path)
+    assert json.loads(json.dumps(identity)) == identity
+    assert identity != instructions_identity(config.model_copy(update={"mixed_with": ()}), tmp_path)
+    twice = InstructionsConfig(source="a.jsonl", mixed_with=(InstructionsConfig(source="a.jsonl"),))
+    with pytest.raises(InvalidData, match=r"have the conversation 'a/1' \(6 such\)"):
+        load_conversations(twice, tmp_path)
+
+
 class Hub:
     """Stands where the network would be: answers `datasets.load_dataset` with a real data set, or fails as it does."""
 
@@ -224,7 +241,11 @@ def test_hub_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub(datasets.Dataset.from_list(values))
     monkeypatch.setattr(datasets, "load_dataset", hub)
     config = InstructionsConfig(
-        source="hub:CohereLabs/aya_collection", config="translated_dolly", where={"language": "fra"}, language="fr", examples=3
+        source="hub:CohereLabs/aya_collection",
+        config="translated_dolly",
+        where={"language": "fra"},
+        language="fr",
+        examples=3,
     )
     conversations = load_conversations(config, tmp_path)
     assert hub.asked == ("CohereLabs/aya_collection", "translated_dolly", "train", None)

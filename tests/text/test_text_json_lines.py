@@ -41,7 +41,7 @@ def test_bad_files(tmp_path: Path, content: bytes, message: str, where: str, hin
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_text("1")
-    with pytest.raises(InvalidData, match="beside it there is b.jsonl"):
+    with pytest.raises(InvalidData, match=r"beside it there is b\.jsonl"):
         read_json_lines(tmp_path / "a.jsonl")
     with pytest.raises(InvalidData, match="nor is there a folder"):
         read_json_lines(tmp_path / "none" / "a.jsonl")

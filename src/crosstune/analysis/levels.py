@@ -92,6 +92,8 @@ class LevelGrid:
     """Pairs of prompt language and requested language."""
     bootstrap: ClusterBootstrap
     """Its cells are units × languages, the language running fastest."""
+    instructions: int
+    """Instructions with a rated answer."""
     rows: dict[tuple[str, str, str], dict[str, Any]]
     """(unit, language, requested language) to `n`, `n_scored` and `reasons`."""
 
@@ -166,6 +168,7 @@ def level_grid(
         units=tuple(units),
         languages=tuple(languages),
         bootstrap=ClusterBootstrap(sums, counts, generator=np.random.default_rng(seed), scale=facet_of(facet).scale),
+        instructions=int(counts.any(axis=1).sum()),
         rows=_counts(scores, by),
     )
 

@@ -10,9 +10,7 @@ from rich.table import Table
 from crosstune.cli.console import RootOption, SetOption, StudyArgument, amount, console, duration, size
 
 if TYPE_CHECKING:
-    from crosstune.study.plan import Plan, PlannedStep
-
-_MOST_ROWS = 60
+    from crosstune.study.plan import Plan, PlannedCell, PlannedStep
 
 
 def plan(
@@ -36,57 +34,75 @@ def plan(
     show_plan(planned)
 
 
-def show_plan(plan: "Plan", *, most_rows: int = _MOST_ROWS) -> None:
-    """Prints a plan as a table."""
+def show_plan(plan: "Plan") -> None:
+    """Prints a plan as a table: a row for each base model, data and adaptation, its learning rates together."""
+    groups: dict[tuple[str, ...], list[PlannedCell]] = {}
+    for cell in plan.cells:
+        groups.setdefault(_group(cell), []).append(cell)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("configuration", overflow="fold")
-    table.add_column("training")
-    table.add_column("tokens", justify="right")
-    table.add_column("answers")
-    table.add_column("time", justify="right")
-    table.add_column("memory", justify="right")
-    table.add_column("disk", justify="right")
-    for cell in plan.cells[:most_rows]:
-        steps = [step for step in (cell.training, cell.generation) if step is not None]
-        unknown = any(step.cost is None or step.cost.seconds is None for step in steps)
-        left = sum(step.seconds_left for step in steps)
-        memory = [step.cost.memory_bytes if step.cost else None for step in steps]
-        disk = [step.cost.disk_bytes if step.cost else None for step in steps]
-        done = all(step.state == "finished" for step in steps)
+    table.add_column("base model, data", overflow="fold")
+    table.add_column("tuning", overflow="fold")
+    table.add_column("learning rates", overflow="fold")
+    for name in ("done", "tokens", "time left", "memory"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for (base_model, data, tuning), cells in groups.items():
+        planned = [step for cell in cells for step in (cell.training, cell.generation) if step is not None]
+        left = [step for step in planned if step.state != "finished"]
+        unknown = any(step.cost is None or step.cost.seconds is None for step in left)
         table.add_row(
-            escape(cell.steps.cell.name),
-            _state(cell.training),
-            amount(cell.training.cost.tokens) if cell.training and cell.training.cost else "",
-            _state(cell.generation),
-            "" if done else duration(None if unknown else left),
-            size(None if None in memory else max(item for item in memory if item is not None)),
-            size(None if None in disk else sum(item for item in disk if item is not None)),
+            f"  {escape(data)}" if data else f"[bold]{escape(base_model)}[/bold]",
+            escape(tuning),
+            _rates(cells),
+            _done(planned),
+            amount(sum(step.cost.tokens for step in planned if step.cost)),
+            duration(None if unknown else sum(step.seconds_left for step in left)) if left else "",
+            _largest([step.cost.memory_bytes if step.cost else None for step in planned]),
         )
     console.print(table)
-    if len(plan.cells) > most_rows:
-        console.print(f"… and {len(plan.cells) - most_rows} more configurations (all with --json)")
     finished = sum(step.state == "finished" for step in plan.steps)
     measured = any(step.measured for step in plan.steps if step.state != "finished")
-    basis = "speeds measured on earlier runs" if measured else "published or typical speeds, so a rough guess"
+    basis = "at speeds measured on earlier runs" if measured else "a rough guess before anything has run"
     console.print(
         f"\n[bold]{escape(plan.name)}[/bold]: {len(plan.cells)} configurations × {plan.prompts} prompts, "
-        f"{len(plan.steps)} steps ({finished} finished)"
+        f"{len(plan.steps)} steps, {finished} of them finished",
+        soft_wrap=True,
     )
     if finished < len(plan.steps):
         console.print(
-            f"left to do: about [bold]{duration(plan.seconds_left)}[/bold] on {escape(plan.machine.name)} "
-            f"(from {basis}), "
-            f"up to {amount(plan.tokens_left)} tokens, about {size(plan.peak_memory_bytes)} of memory at the peak, "
-            f"{size(plan.disk_bytes)} of disk"
+            f"left: about [bold]{duration(plan.seconds_left)}[/bold] on {escape(plan.machine.name)} ({basis}), "
+            f"at most {amount(plan.tokens_left)} tokens, {size(plan.peak_memory_bytes)} of memory, "
+            f"{size(plan.disk_bytes)} of disk",
+            soft_wrap=True,
         )
     for note in plan.notes:
-        console.print(f"[yellow]note:[/yellow] {escape(note)}")
+        console.print(f"[yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
 
 
-def _state(step: "PlannedStep | None") -> str:
-    if step is None:
-        return "[dim]none[/dim]"
-    return {"finished": "[green]finished[/green]", "partial": "[yellow]interrupted[/yellow]"}.get(step.state, "to do")
+def _group(cell: "PlannedCell") -> tuple[str, str, str]:
+    known = cell.steps.cell
+    settings = "".join(f", {path.split('.')[-1]} {value}" for path, value in known.axes.items())
+    if known.tuning is None:
+        return known.base_model.name, "", "untuned" + settings
+    return known.base_model.name, known.tuning.instructions.name, known.tuning.adaptation.name + settings
+
+
+def _rates(cells: "list[PlannedCell]") -> str:
+    tunings = [cell.steps.cell.tuning for cell in cells]
+    rates = list(dict.fromkeys(f"{tuning.learning_rate:g}" for tuning in tunings if tuning is not None))
+    seeds = len({tuning.seed for tuning in tunings if tuning is not None})
+    return ", ".join(rates) + (f" × {seeds} seeds" if seeds > 1 else "")
+
+
+def _done(steps: "list[PlannedStep]") -> str:
+    finished = sum(step.state == "finished" for step in steps)
+    text = f"{finished}/{len(steps)}"
+    if finished == len(steps):
+        return f"[green]{text}[/green]"
+    return f"[yellow]{text}…[/yellow]" if any(step.state == "partial" for step in steps) else text
+
+
+def _largest(amounts: list[int | None]) -> str:
+    return size(None if None in amounts else max((item for item in amounts if item is not None), default=0))
 
 
 def _as_data(plan: "Plan") -> dict[str, Any]:

@@ -33,7 +33,7 @@ def run(
 
     loaded = Study.load(study, overrides=overrides or [], root=root)
     planned = loaded.plan()
-    show_plan(planned, most_rows=12)
+    show_plan(planned)
     console.print()
     # A polite kill, as batch systems send before the rude one, is treated like Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)

@@ -1,5 +1,6 @@
 """Which instruction data to tune on, as written in a study file. Reads nothing."""
 
+import re
 from pathlib import PurePath
 from typing import Self
 
@@ -11,6 +12,9 @@ from crosstune.languages import language
 FORMATS = ("messages", "prompt_completion", "lima", "sharegpt", "dolly", "alpaca", "inputs_targets")
 """Names of the formats that `formats` reads."""
 
+_UNFIT_FOR_NAMES = re.compile(r"[^\w.]+")
+"""Names are those of folders: letters and digits of any script, `_`, `.` and `-`."""
+
 HUB_PREFIX = "hub:"
 FILE_SUFFIXES = (".jsonl", ".json", ".parquet")
 
@@ -18,7 +22,7 @@ FILE_SUFFIXES = (".jsonl", ".json", ".parquet")
 class InstructionsConfig(BaseModel):
     """One set of instructions with answers, or a part of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     source: str = Field(min_length=1)
     """A set that ships with crosstune (`starter-en`), a file (`.jsonl`, `.json`, `.parquet`; relative to the study
@@ -44,6 +48,8 @@ class InstructionsConfig(BaseModel):
     """Hub only: the split. None: `train`."""
     revision: str | None = None
     """Hub only: branch, tag or commit. None: the newest; name a commit for a study that others should repeat."""
+    mixed_with: tuple["InstructionsConfig", ...] = ()
+    """Further sets, each with its own settings, whose conversations are added to those of this one."""
 
     @field_validator("format")
     @classmethod
@@ -100,11 +106,12 @@ class InstructionsConfig(BaseModel):
         else:
             stem = self.source
         parts = [stem, self.config, *(str(self.where[column]) for column in sorted(self.where))]
-        return "-".join(part for part in parts if part)
+        return _UNFIT_FOR_NAMES.sub("-", "-".join(part for part in parts if part))
 
     @property
     def name(self) -> str:
-        """Readable name for folders and tables, such as `starter-en-200`, or `starter-en-200-seed1`."""
-        if self.examples is None:
-            return self.set_name
-        return f"{self.set_name}-{self.examples}" + (f"-seed{self.seed}" if self.seed else "")
+        """Readable name for folders and tables, such as `starter-en-200`, or `starter-en-200-seed1+other-50`."""
+        own = self.set_name
+        if self.examples is not None:
+            own += f"-{self.examples}" + (f"-seed{self.seed}" if self.seed else "")
+        return "+".join([own, *(other.name for other in self.mixed_with)])

@@ -69,12 +69,26 @@ def load_conversations(config: InstructionsConfig, base: Path) -> list[Conversat
         Conversations in the order of the source, each ending with an answer. Their ids are the rows' own
         where every row has one and no two have the same, else the set's name and the row's number. With `examples` a
         draw: those with the smallest SHA-256 of seed and id, so that a smaller draw is part of every larger one with
-        the same seed.
+        the same seed. The conversations of `mixed_with` follow.
 
     Raises:
         InvalidData: the source cannot be read, a row is not what its format says (with file and line), the set is
-            empty, or it has fewer than the examples asked for.
+            empty, it has fewer than the examples asked for, or two sets of a mixture have a conversation in common.
     """
+    conversations = _load_own(config, base)
+    for other in config.mixed_with:
+        conversations += load_conversations(other, base)
+    repeated = [name for name, count in Counter(item.id for item in conversations).items() if count > 1]
+    if repeated:
+        raise InvalidData(
+            f"two sets of the mixture '{config.name}' have the conversation '{repeated[0]}' ({len(repeated)} such)",
+            hint="name each set once",
+        )
+    return conversations
+
+
+def _load_own(config: InstructionsConfig, base: Path) -> list[Conversation]:
+    """The conversations of a config without those that are mixed in."""
     if config.is_hub:
         where = config.source
         rows = read_hub(config)
@@ -210,6 +224,7 @@ def instructions_identity(config: InstructionsConfig, base: Path) -> dict[str, o
         "skip_incomplete": config.skip_incomplete,
         "examples": config.examples,
         "seed": None if config.examples is None else config.seed,
+        "mixed_with": [instructions_identity(other, base) for other in config.mixed_with],
     }
     if config.is_hub:
         return identity | {

@@ -58,7 +58,8 @@ def _hub_cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "huggingface" / "hub"
 
 
-def _cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
+def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
+    """The folder of a hub model that was downloaded before, or None; reads names only."""
     repository = _hub_cache() / f"models--{hub_id.replace('/', '--')}"
     reference = repository / "refs" / (revision or "main")
     commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
@@ -117,7 +118,7 @@ def resolve_base_model(name: str, *, where: str | None = None, base: Path | None
         known = well_known(hub_id)
         if known is not None:
             return BaseModel(name, "hub", hub_id, revision, *known)
-        snapshot = _cached_snapshot(hub_id, revision)
+        snapshot = cached_snapshot(hub_id, revision)
         return BaseModel(
             name=name,
             kind="hub",

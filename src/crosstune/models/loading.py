@@ -126,7 +126,7 @@ def pick_dtype(device: str) -> torch.dtype:
     if kind == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if kind == "cpu":
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.8
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.8
         if any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")):
             return torch.bfloat16
     return torch.float32

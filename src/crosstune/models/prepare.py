@@ -3,22 +3,23 @@
 A packaged model is converted once, in the user's cache:
 
     <cache>/models/<name>-<hash8>-v<conversion>/    config.json, model.safetensors, tokenizer.json, ...
-        crosstune.json                              manifest, written last: source checksum; size and SHA-256 of each file
+        crosstune.json                              manifest, written last: size and SHA-256 of each file
     <cache>/models/<name>.lock                      held while converting
     <cache>/models/.<name>-*.partial/               a conversion under way; removed when found without its holder
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
 from crosstune.errors import ModelUnavailable, StorageFailure
-from crosstune.models.base import CONVERSION_VERSION, BaseModel
+from crosstune.models.base import CONVERSION_VERSION, BaseModel, cached_snapshot
 from crosstune.models.hub import download
 from crosstune.models.packaged import PACKAGED_MODELS, PackagedModel, packaged_parts
 from crosstune.models.safetensors_header import DamagedSafetensors, weight_files, weights_header
@@ -58,6 +59,23 @@ def prepare(model: BaseModel, on_progress: OnProgress = ignore_progress) -> Path
     return folder
 
 
+def preparation_note(model: BaseModel) -> str | None:
+    """What `prepare` would have to do first, in a sentence for a plan; None when the model is ready to be read."""
+    if model.kind == "packaged":
+        packaged = PACKAGED_MODELS[model.location]
+        if _is_whole(_converted_folder(packaged)):
+            return None
+        return f"{model.name} is converted first, once, in about a minute: {2 * packaged.shape.parameters / 1e9:.1f} GB"
+    if model.kind == "hub" and cached_snapshot(model.location, model.revision) is None:
+        size = f", about {2 * model.shape.parameters / 1e9:.0f} GB in bf16" if model.shape else ""
+        return f"{model.name} is downloaded from the hub first{size}"
+    return None
+
+
+def _converted_folder(model: PackagedModel) -> Path:
+    return cache_folder() / "models" / f"{model.name}-{model.sha256[:8]}-v{CONVERSION_VERSION}"
+
+
 def check_folder(folder: Path, name: str, hint: str) -> None:
     """Checks that a model's files are there and whole, by reading their headers.
 
@@ -77,7 +95,7 @@ def check_folder(folder: Path, name: str, hint: str) -> None:
         pickles = next(folder.glob("pytorch_model*.bin"), None)
         if pickles is not None:
             raise ModelUnavailable(
-                f"base model '{name}' has no safetensors weights, and {pickles.name} is a pickle, which may run any code",
+                f"base model '{name}' has weights only as a pickle, {pickles.name}, which may run any code",
                 where=str(folder),
                 hint="use a revision of it with safetensors, or convert it with save_pretrained",
             ) from error
@@ -103,8 +121,8 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _prepare_packaged(model: PackagedModel, on_progress: OnProgress) -> Path:
-    models = cache_folder() / "models"
-    folder = models / f"{model.name}-{model.sha256[:8]}-v{CONVERSION_VERSION}"
+    folder = _converted_folder(model)
+    models = folder.parent
     if _is_whole(folder):
         return folder
     parts = packaged_parts(model)
@@ -209,7 +227,8 @@ def _convert_weights(gguf: Path, folder: Path) -> None:
 
     from crosstune.models.loading import quiet_transformers
 
-    with quiet_transformers():
+    # transformers shows a bar here that its own switch does not turn off.
+    with quiet_transformers(), redirect_stderr(io.StringIO()):
         # bfloat16 is what the checkpoints were published in before they were quantized.
         model = AutoModelForCausalLM.from_pretrained(
             str(gguf.parent),

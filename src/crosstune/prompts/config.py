@@ -19,7 +19,7 @@ def is_path(name: str) -> bool:
 class PromptsConfig(BaseModel):
     """Prompt sets in some languages, with some modifiers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     sets: list[str] = Field(min_length=1)
     """Sets that ship with crosstune (`everyday`), or JSON Lines files with `{language}` for the code in their path,

@@ -11,7 +11,7 @@ from crosstune.analysis.levels import choose_rater, in_table_order
 from crosstune.analysis.tables import StudyTables
 from crosstune.reporting.text import direction, ending, language_name, level, reason, visible
 
-FOLDED_FROM = 700
+FOLDED_FROM = 480
 """Characters of an answer that are shown before the rest is folded."""
 CUT_FROM = 6000
 """Characters of an answer that the report holds; the table of responses has the whole."""
@@ -131,7 +131,16 @@ def answer_browser(
     codes = in_table_order([code for name in taken for code in responses[name]])
     return AnswerBrowser(
         prompts=tuple(
-            _prompt_block(name, prompts.get(name, {}), responses[name], verdicts, labels, codes, facet) for name in taken
+            _prompt_block(
+                name,
+                prompts.get(name, {}),
+                responses[name],
+                verdicts=verdicts,
+                labels=labels,
+                codes=codes,
+                facet=facet,
+            )
+            for name in taken
         ),
         prompts_in_all=len(answered),
         languages=tuple((code, language_name(code)) for code in codes),
@@ -156,6 +165,7 @@ def _prompt_block(
     name: str,
     rows: dict[str, dict[str, object]],
     responses: dict[str, dict[str, dict[str, object]]],
+    *,
     verdicts: dict[tuple[str, str, str], dict[str, object]],
     labels: dict[str, str],
     codes: list[str],

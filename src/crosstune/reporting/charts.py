@@ -6,6 +6,7 @@ description becomes a `<title>`, which browsers show on hovering and screen read
 
 import re
 from collections.abc import Sequence
+from math import log10
 from typing import Any
 
 import altair as alt
@@ -21,6 +22,8 @@ from crosstune.reporting.text import bounds, language_name, level, points, point
 
 SERIES_COLOURS = tuple(f"var(--series-{number})" for number in range(1, 9))
 """Colours of the page; more series than these repeat them."""
+
+Chart = alt.LayerChart | alt.FacetChart
 
 _CONFIG: dict[str, Any] = {
     "background": None,
@@ -49,8 +52,8 @@ def colour(position: int) -> str:
     return SERIES_COLOURS[position % len(SERIES_COLOURS)]
 
 
-def _svg(chart: alt.LayerChart, description: str, name: str) -> Markup:
-    drawing = vl_convert.vegalite_to_svg(chart.configure(**_CONFIG).to_json())
+def _svg(chart: Chart, description: str, name: str) -> Markup:
+    drawing = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _CONFIG})
     width, height = re.search(r'viewBox="0 0 (\d+) (\d+)"', drawing).groups()  # type: ignore[union-attr]
     body = drawing[drawing.index(">") + 1 :]
     body = re.sub(r'<rect width="\d+" height="\d+" fill="(white|transparent)"/>', "", body, count=1)
@@ -66,7 +69,7 @@ def _svg(chart: alt.LayerChart, description: str, name: str) -> Markup:
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         f'aria-label="{escape(description)}">'
     )
-    return Markup(head + body)  # noqa: S704 - Vega escapes text; tested
+    return Markup(head + body)
 
 
 def level_panels(
@@ -119,10 +122,10 @@ def _panel(
     rates: list[float],
     ends: tuple[float, float],
     facet: Facet,
-) -> alt.LayerChart:
+) -> Chart:
     floats = ("rate", "level", "low", "high")
     frame = pl.DataFrame(rows, schema_overrides=dict.fromkeys(floats, pl.Float64()))
-    ticks = rates if len(rates) <= 5 else [rates[round(i * (len(rates) - 1) / 4)] for i in range(5)]
+    ticks = _apart(rates)
     labels = {f"{rate:g}": format_learning_rate(rate) for rate in ticks}
     x = alt.X(
         "rate:Q",
@@ -154,6 +157,16 @@ def _panel(
         base.mark_point(filled=True, size=70, opacity=1).encode(x=x, y=y, color=hue, description="words:N"),
     ]
     return alt.layer(*layers).properties(width=210, height=165)
+
+
+def _apart(rates: list[float]) -> list[float]:
+    """The rates to name on a logarithmic axis: as many as have room for their label."""
+    room = (log10(rates[-1]) - log10(rates[0])) / 5
+    named = rates[:1]
+    for rate in rates[1:]:
+        if log10(rate) - log10(named[-1]) >= room:
+            named.append(rate)
+    return named
 
 
 def cost_chart(cost: pl.DataFrame, facet: Facet) -> Markup | None:
@@ -199,9 +212,7 @@ def cost_chart(cost: pl.DataFrame, facet: Facet) -> Markup | None:
             x=alt.X("better:Q", scale=scale, axis=x_axis), y=y, description="words_better:N"
         ),
     ).properties(width=380, height=34 * len(frame) + 6)
-    return _svg(
-        drawing, "Levels of both choices by language; the table beside has the numbers", "cost"
-    )
+    return _svg(drawing, "Levels of both choices by language; the table beside has the numbers", "cost")
 
 
 def loss_chart(curves: pl.DataFrame, order: Sequence[str]) -> Markup | None:

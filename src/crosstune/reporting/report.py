@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from crosstune.analysis.bootstrap import CONFIDENCE, DRAWS, LEAST_CARRYING, LEAST_CLUSTERS
 from crosstune.analysis.configurations import Configuration, configurations
-from crosstune.analysis.facets import Facet
 from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
 from crosstune.analysis.found_languages import found_languages
@@ -50,7 +49,9 @@ def write_report(
     Raises:
         StorageFailure: the file cannot be written there.
     """
-    write_atomic(path, render(tables, title=title, study_yaml=study_yaml, provenance=provenance, facet=facet, seed=seed))
+    write_atomic(
+        path, render(tables, title=title, study_yaml=study_yaml, provenance=provenance, facet=facet, seed=seed)
+    )
 
 
 def render(
@@ -75,19 +76,20 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["visible"] = text.visible
+    environment.filters |= {"visible": text.visible, "unbroken": text.unbroken, "label": text.label}
     templates = files("crosstune.reporting") / "templates"
     script = (templates / "report.js").read_text("utf-8")
     unscored = tables.responses.join(
         tables.scores.filter(pl.col("facet") == facet), on=["run", "prompt_id", "language"], how="anti"
     )
+    level_rows = _level_rows(grid, found)
     across = level_grid(tables, facet, by="configuration", asked="another-language", seed=seed)
     page = environment.get_template("report.html.j2").render(
         text=text,
         charts=charts,
         wording=wording,
-        style=Markup((templates / "style.css").read_text("utf-8")),  # noqa: S704 - the project's own file
-        script=Markup(script),  # noqa: S704 - the project's own file
+        style=Markup((templates / "style.css").read_text("utf-8")),
+        script=Markup(script),
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         title=title,
         facet=rated,
@@ -101,10 +103,13 @@ def render(
             selection, grid, found, rated, unscored_answers=len(unscored), has_curves=not tables.curves.is_empty()
         ),
         languages=[pair[0] for pair in grid.languages] if grid else [],
-        instructions=_most_instructions(grid),
+        instructions=grid.instructions if grid else 0,
         panels=charts.level_panels(grid, rated, tuned, bases) if grid else [],
         series=_series(tuned, grid),
-        levels=_level_rows(grid, found),
+        levels=level_rows,
+        some_score=any(
+            cell and cell["method"] == "score" for row in level_rows for cell in (*row["cells"], row["mean"])
+        ),
         across=_across_rows(across),
         languages_found=_found_rows(tables, found, facet),
         cost_rows=selection.cost.to_dicts(),
@@ -125,12 +130,6 @@ def render(
         },
     )
     return page.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _most_instructions(grid: LevelGrid | None) -> int:
-    if grid is None:
-        return 0
-    return max(grid.level(unit, pair).clusters for unit in grid.units for pair in grid.languages)
 
 
 def _series(tuned: list[Configuration], grid: LevelGrid | None) -> list[dict[str, str]]:
@@ -170,7 +169,11 @@ def _across_rows(grid: LevelGrid | None) -> dict[str, Any] | None:
     return {
         "units": grid.units,
         "rows": [
-            {"asked": asked, "requested": requested, "cells": [cells.get((unit, asked, requested)) for unit in grid.units]}
+            {
+                "asked": asked,
+                "requested": requested,
+                "cells": [cells.get((unit, asked, requested)) for unit in grid.units],
+            }
             for asked, requested in grid.languages
         ],
     }
@@ -198,7 +201,10 @@ def _found_rows(tables: StudyTables, found: list[Configuration], facet: str) -> 
         elif row["found"] is None:
             kind, name = "unrated", "no verdict"
         else:
-            kind, name = shades.get(row["found"], "instead-4"), text.language_name(row["found"]) if row["found"] else "other"
+            kind, name = (
+                shades.get(row["found"], "instead-4"),
+                text.language_name(row["found"]) if row["found"] else "other",
+            )
         by_cell.setdefault((row["language"], row["configuration"]), []).append(
             {"kind": kind, "name": name, "count": row["count"]}
         )
@@ -209,7 +215,9 @@ def _found_rows(tables: StudyTables, found: list[Configuration], facet: str) -> 
     labels = [item.label for item in found if item.label in present]
     codes = in_table_order(counts["language"].to_list())
     return {
-        "legend": [{"kind": f"instead-{i + 1}", "name": text.language_name(code)} for i, code in enumerate(instead[:3])],
+        "legend": [
+            {"kind": f"instead-{i + 1}", "name": text.language_name(code)} for i, code in enumerate(instead[:3])
+        ],
         "more": len(instead) > 3,
         "unrated": bool(counts["found"].null_count()),
         "languages": [

@@ -11,6 +11,7 @@ from crosstune.languages import languages
 NOTHING = "–"
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+_QUOTED = re.compile("“([^”]{1,40})”")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -26,7 +27,20 @@ def visible(text: str) -> Markup:
         code = f"U+{ord(match[0]):04X}"
         return f'<span class="control" title="a control character in the answer">{code}</span>'
 
-    return Markup(_CONTROLS.sub(name, str(escape(text))))  # noqa: S704 - escaped just before
+    return Markup(_CONTROLS.sub(name, str(escape(text))))
+
+
+def unbroken(sentence: str) -> Markup:
+    """A sentence in which names in quotation marks do not break over lines, unless they are long."""
+    return Markup(_QUOTED.sub(r'“<span class="whole">\1</span>”', str(escape(sentence))))
+
+
+def label(name: str) -> Markup:
+    """The label of a configuration, which breaks only between its parts."""
+    parts = [
+        Markup('<span class="whole">{}</span>').format(part) if len(part) <= 24 else part for part in name.split(", ")
+    ]
+    return Markup(", ").join(parts)
 
 
 def language_name(code: str | None) -> str:
@@ -42,13 +56,13 @@ def direction(code: str | None) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as a percentage: no decimals, and no 100 % or 0 % where that is not exactly so."""
+    """A share as a percentage without decimals, and no 100 % or 0 % where that is not exactly so."""
     rounded = round(100 * value)
     if rounded == 100 and value < 1:
-        return ">99 %"
+        return ">99\u00a0%"
     if rounded == 0 and value > 0:
-        return "<1 %"
-    return f"{rounded} %"
+        return "<1\u00a0%"
+    return f"{rounded}\u00a0%"
 
 
 def level(value: float | None, facet: Facet) -> str:

@@ -21,7 +21,11 @@ def _around(interval: Interval | None, facet: Facet) -> str:
 
 def quoted(labels: tuple[str, ...]) -> str:
     """Configurations in a sentence."""
-    return listing([f"“{label}”" for label in labels], limit=5)
+    return listing([_quote(label) for label in labels], limit=5)
+
+
+def _quote(label: str) -> str:
+    return f"“{label}”"
 
 
 def headline(selection: Selection, facet: Facet) -> str:
@@ -30,7 +34,7 @@ def headline(selection: Selection, facet: Facet) -> str:
     if not by_all.tied:
         return "No choice can be made from this study"
     if len(selection.candidates) == 1:
-        return f"“{by_all.tied[0]}” reaches {_around(by_all.level, facet)} over all languages"
+        return f"{_quote(by_all.tied[0])} reaches {_around(by_all.level, facet)} over all languages"
     if not by_english.tied or by_english.taken == by_all.taken:
         return f"{quoted(by_all.taken)} carries over best: {_around(by_all.level, facet)} over all languages"
     mean = selection.cost.row(-1, named=True)
@@ -75,7 +79,7 @@ def _english(selection: Selection, facet: Facet) -> str:
     if len(choice.tied) == 1:
         others = choice.not_worse_for_sure
         unsure = f" These prompts do not show that {quoted(others)} would be worse in English." if others else ""
-        return f"Looking at English alone, “{choice.tied[0]}” is best with {shown}.{unsure}"
+        return f"Looking at English alone, {_quote(choice.tied[0])} is best with {shown}.{unsure}"
     if len(choice.tied) == len(selection.candidates):
         number = "both" if len(choice.tied) == 2 else f"all {len(choice.tied)}"
         start = f"Looking at English alone, {number} configurations look the same: {shown}."
@@ -85,7 +89,7 @@ def _english(selection: Selection, facet: Facet) -> str:
             f"share the best level of {shown}: {quoted(choice.tied)}."
         )
     if choice.pick:
-        return f"{start} The training loss would then decide for “{choice.pick}”."
+        return f"{start} The training loss would then decide for {_quote(choice.pick)}."
     return f"{start} The training loss does not decide between them: {choice.why_not}."
 
 
@@ -95,11 +99,13 @@ def _all_languages(selection: Selection, facet: Facet) -> str:
         return f"Nothing can be chosen by all languages: {choice.why_not}."
     shown = _around(choice.level, facet)
     verb = "is" if len(choice.taken) == 1 else "are"
-    sentence = f"Looking at {_languages(selection)} together, {quoted(choice.taken)} {verb} best with {shown} on average."
+    sentence = (
+        f"Looking at {_languages(selection)} together, {quoted(choice.taken)} {verb} best with {shown} on average."
+    )
     if len(choice.tied) > 1 and choice.pick:
         sentence = (
             f"Looking at {_languages(selection)} together, {quoted(choice.tied)} are best with {shown} on average, "
-            f"and “{choice.pick}” has the lower training loss."
+            f"and {_quote(choice.pick)} has the lower training loss."
         )
     if choice.not_worse_for_sure:
         sentence += f" These prompts do not show for sure that {quoted(choice.not_worse_for_sure)} would be worse."
@@ -114,16 +120,16 @@ def _cost(selection: Selection, facet: Facet) -> str:
         return "So English alone leads to the same choice here, and costs nothing."
     mean = selection.cost.row(-1, named=True)
     who = (
-        f"Taking “{by_english.pick}”"
+        f"Taking {_quote(by_english.pick)}"
         if by_english.pick
         else f"Picking blindly among the {len(by_english.tied)} that English cannot tell apart"
     )
     if mean["cost"] is None:
-        return f"What {who[0].lower()}{who[1:]} would cost on average cannot be said: it lacks rated answers in a language."
+        return "What that costs on average cannot be said: rated answers are missing in some language."
     interval = points_range(mean["low"], mean["high"], facet)
     sentence = f"{who} would cost {points(mean['cost'], facet)} {unit(facet)} on average"
     if interval:
-        sentence += f" (95 % interval {interval})"
+        sentence += f" (95\u00a0% interval {interval})"
     known = [row for row in selection.cost.to_dicts()[:-1] if row["cost"] is not None]
     worst = max(known, key=lambda row: row["cost"], default=None)
     if worst and worst["cost"] > 0 and len(known) > 1:
@@ -150,7 +156,7 @@ def _base_models(selection: Selection, grid: LevelGrid, bases: list[Configuratio
 
 
 def _base_model(by_all: Choice, grid: LevelGrid, base: Configuration, mean: Interval, facet: Facet) -> str:
-    who = "The untuned base model" if base.label == "untuned base" else f"“{base.label}”"
+    who = "The untuned base model" if base.label == "untuned base" else f"{_quote(base.label)}"
     start = f"{who} stands at {_around(mean, facet)}"
     if not by_all.taken:
         return start + "."
@@ -184,20 +190,21 @@ def caveats(
     if grid is None:
         return []
     found = []
-    instructions = max((grid.level(name, pair).clusters for name in grid.units for pair in grid.languages), default=0)
-    if instructions < LEAST_CLUSTERS:
+    if grid.instructions < LEAST_CLUSTERS:
         found.append(
-            f"{plural(instructions, 'instruction')} with rated answers: too few for any interval (at least "
+            f"{plural(grid.instructions, 'instruction')} with rated answers: too few for any interval (at least "
             f"{LEAST_CLUSTERS} are needed). The levels describe these answers and promise nothing for others."
         )
-    elif instructions < 20:
-        found.append(f"Only {instructions} instructions: intervals are wide, and small differences cannot be seen.")
+    elif grid.instructions < 20:
+        found.append(
+            f"Only {grid.instructions} instructions: intervals are wide, and small differences cannot be seen."
+        )
     found += _unrated(grid)
     tuned = [item for item in configurations if item.tuned]
     if tuned and all(len(item.runs) == 1 for item in tuned):
         found.append(
             "One training run a configuration: the intervals cover the choice of prompts, not the chance of training. "
-            "Another seed may give another result; more than one in `seeds` would show it."
+            "Another seed may give another result; a study with more seeds would show it."
         )
     if len(selection.languages) == 1:
         name = language_name(selection.languages[0])
@@ -216,7 +223,7 @@ def _unrated(grid: LevelGrid) -> list[str]:
     for (unit_name, language, requested), row in grid.rows.items():
         if language == requested and row["n"] and 1 - row["n_scored"] / row["n"] >= MANY_UNRATED:
             share = row["n"] - row["n_scored"]
-            many.append((share / row["n"], f"“{unit_name}” in {language_name(language)} {share} of {row['n']}"))
+            many.append((share / row["n"], f"{_quote(unit_name)} in {language_name(language)} {share} of {row['n']}"))
     if not many:
         return []
     many.sort(reverse=True)

@@ -12,7 +12,7 @@ from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.prompts.config import PromptsConfig
 from crosstune.study.axes import ADAPTATION_KINDS, for_adaptation, section_for_adaptation, variants
-from crosstune.training.config import Adaptation, TrainingConfig
+from crosstune.training.config import Adaptation, Lora, TrainingConfig
 
 
 class BaseModelConfig(BaseModel):
@@ -112,7 +112,7 @@ class StudyConfig(BaseModel):
     """Axis: the pretrained models to tune. Each is also answered untuned, as the row to compare with."""
     instructions: Annotated[list[InstructionsConfig], BeforeValidator(_instructions)] = []
     """Axis: the data to tune on. Empty: only the untuned base models are evaluated."""
-    adaptation: Annotated[list[Adaptation], BeforeValidator(_adaptations)] = [Adaptation()]
+    adaptation: Annotated[list[Adaptation], BeforeValidator(_adaptations)] = [Adaptation(lora=Lora())]
     """Axis: `full: {}` or `lora: {rank: 16}`."""
     learning_rate: Annotated[LearningRates, BeforeValidator(_by_adaptation)] = LearningRates(full=[1e-5], lora=[1e-4])
     """Axis: peak learning rates, for all kinds of adaptation or for each."""

@@ -26,6 +26,9 @@ class Cost:
     seconds: float | None
     memory_bytes: int | None
     disk_bytes: int | None
+    """Of the result."""
+    scratch_bytes: int | None = 0
+    """More disk while it runs, for checkpoints."""
 
 
 def linear_parameters(shape: ModelShape) -> int:
@@ -57,7 +60,7 @@ def training_cost(
     tokens = config.max_steps * per_step
     seconds = tokens / measured_tokens_per_second if measured_tokens_per_second else None
     if shape is None:
-        return Cost(tokens, seconds, None, None)
+        return Cost(tokens, seconds, None, None, None)
     operations = (6 if adaptation.kind == "full" else 4) * linear_parameters(shape)
     if config.gradient_checkpointing:
         operations += 2 * linear_parameters(shape)
@@ -68,14 +71,15 @@ def training_cost(
     kept = 2 * (hidden if config.gradient_checkpointing else 10 * hidden + 5 * intermediate)
     batch = min(config.tokens_per_device_batch, per_step)
     activations = batch * shape.layers * kept + batch * shape.vocab_size  # and a chunk of logits
-    if adaptation.kind == "full":
+    if adaptation.lora is None:
         weights = 18 * shape.parameters  # fp32 weights, gradients and two moments; a bf16 copy to multiply with
-        disk = 4 * shape.parameters + _CHECKPOINTS_KEPT * 12 * shape.parameters
+        trained = shape.parameters
     else:
-        adapter = lora_parameters(shape, adaptation.rank)
+        adapter = lora_parameters(shape, adaptation.lora.rank)
         weights = 2 * shape.parameters + 16 * adapter
-        disk = 4 * adapter + _CHECKPOINTS_KEPT * 12 * adapter
-    return Cost(tokens, seconds, weights + activations, disk)
+        trained = adapter
+    # Weights are saved in fp32; a checkpoint also has two moments of the optimizer.
+    return Cost(tokens, seconds, weights + activations, 4 * trained, _CHECKPOINTS_KEPT * 12 * trained)
 
 
 def generation_cost(

@@ -27,6 +27,10 @@ from crosstune.study.grid import Cell, Tuning
 # Raised when the code of a stage changes what it writes; results of an older version are then made again.
 VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 1, "report": 1}
 
+_TRAINING_SPEED = {"report_to", "save_every", "gradient_checkpointing"}
+_GENERATION_SPEED = {"tokens_per_batch"}
+"""Settings that decide how fast a result comes and not which; they are no part of a step's identity."""
+
 
 @dataclass(frozen=True, slots=True)
 class CellSteps:
@@ -113,7 +117,7 @@ def _training(cell: Cell, tuning: Tuning, model: Mapping[str, Any], instructions
             "adaptation": tuning.adaptation.model_dump(mode="json"),
             "learning_rate": tuning.learning_rate,
             "seed": tuning.seed,
-            "training": tuning.config.identity(),
+            "training": tuning.config.model_dump(mode="json", exclude=_TRAINING_SPEED),
         },
         inputs={"instructions": instructions},
         run=partial(stages.tune, cell=cell, tuning=tuning),
@@ -128,7 +132,7 @@ def _generation(cell: Cell, model: Mapping[str, Any], prompts: Step, training: S
         config={
             "model": model,
             "chat_format": cell.chat_format,
-            "generation": cell.generation.identity(),
+            "generation": cell.generation.model_dump(mode="json", exclude=_GENERATION_SPEED),
             "seed": cell.tuning.seed if cell.tuning is not None else 0,
         },
         inputs={"prompts": prompts, **({"training": training} if training is not None else {})},

@@ -95,7 +95,7 @@ def expand(config: StudyConfig) -> list[Cell]:
             cells.append(Cell(f"{short}_untuned{ending}", base, chat_format, None, generation, generation_axes))
             for tuning, axes in _tunings(config):
                 name = (
-                    f"{short}_{tuning.instructions.name}_{tuning.adaptation.name}_lr{tuning.learning_rate:g}_s{tuning.seed}"
+                    f"{short}_{tuning.instructions.name}_{tuning.adaptation.name.replace(' ', '-')}_lr{tuning.learning_rate:g}_s{tuning.seed}"
                     f"{_slug(axes)}{ending}"
                 )
                 cells.append(Cell(name, base, chat_format, tuning, generation, {**axes, **generation_axes}))

@@ -95,9 +95,12 @@ class Plan:
 
     @property
     def disk_bytes(self) -> int | None:
-        """Disk that the unfinished steps will take; None when unknown for any."""
-        needs = [item.cost.disk_bytes for item in self.steps if item.cost and item.state is not State.FINISHED]
-        return None if any(need is None for need in needs) else sum(need or 0 for need in needs)
+        """Disk that the unfinished steps need, checkpoints of one training at a time included; None when unknown."""
+        costs = [item.cost for item in self.steps if item.cost and item.state is not State.FINISHED]
+        if any(cost.disk_bytes is None or cost.scratch_bytes is None for cost in costs):
+            return None
+        kept = sum(cost.disk_bytes or 0 for cost in costs)
+        return kept + max((cost.scratch_bytes or 0 for cost in costs), default=0)
 
 
 def make_plan(

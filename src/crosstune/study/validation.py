@@ -55,13 +55,26 @@ def _together(problems: list[CrosstuneError]) -> CrosstuneError:
     return InvalidStudy(f"{len(problems)} problems:{listed}")
 
 
-def _written_location(loc: tuple[int | str, ...]) -> Location:
-    """Where the user wrote it: without the variants and adaptation kinds that reading the file put in."""
-    if loc and loc[0] == "training":
-        return ("training", *(part for part in loc[1:] if part not in ADAPTATION_KINDS and not isinstance(part, int)))
-    if loc and loc[0] == "generation":
-        return ("generation", *(part for part in loc[1:] if not isinstance(part, int)))
-    return loc
+def _written_location(loc: tuple[int | str, ...], data: Any) -> Location:
+    """Where the user wrote it: without the list positions and adaptation kinds that reading the file put in.
+
+    Those are the parts that do not lead on in `data`; the last part may be a key that is unknown or missing.
+    """
+    written: list[int | str] = []
+    node = data
+    for position, part in enumerate(loc):
+        last = position == len(loc) - 1
+        if isinstance(part, int) and not isinstance(node, list):
+            continue
+        if part in ADAPTATION_KINDS and not (isinstance(node, dict) and part in node):
+            continue
+        written.append(part)
+        if not last:
+            try:
+                node = node[part]
+            except (KeyError, IndexError, TypeError):
+                node = None
+    return tuple(written)
 
 
 def _known_keys(location: Location) -> list[str]:
@@ -88,7 +101,7 @@ def _readable(location: Location) -> str:
 
 
 def _problem(details: ErrorDetails, document: StudyDocument) -> InvalidStudy:
-    location = _written_location(details["loc"])
+    location = _written_location(details["loc"], document.data)
     where = document.where(location)
     if details["type"] == "extra_forbidden":
         *parents, key = location

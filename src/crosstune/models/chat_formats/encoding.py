@@ -17,6 +17,9 @@ from crosstune.records import Message
 _ANCHORS = ("\n", ":", "a", "。")
 """Text put before other text to learn how that is encoded in the middle of a string."""
 
+_CONTEXT_CHARACTERS = 200
+"""How much of the text before is encoded again to learn how text after it is encoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -101,9 +104,9 @@ def _encode(pieces: Sequence[Piece], tokenizer: Any) -> Encoded:
     # Neighbours of one kind make one text, as they do in the string that the tokenizer would see.
     context = ""
     for (mark, is_learned), group in groupby(
-        pieces, key=lambda p: (marks.get(p.text) if p.control else None, p.learned)
+        pieces, key=lambda piece: (marks.get(piece.text) if piece.control else None, piece.learned)
     ):
-        members = [piece for _, piece in group]
+        members = list(group)
         if mark is not None:
             ids, context = [mark] * len(members), ""
         else:
@@ -114,7 +117,7 @@ def _encode(pieces: Sequence[Piece], tokenizer: Any) -> Encoded:
                 ids = encoder.after(context, text)
             else:
                 ids = encoder.after_mark(text) if input_ids else encoder.alone(text)
-            context += text
+            context = (context + text)[-_CONTEXT_CHARACTERS:]
         input_ids += ids
         learned += [is_learned] * len(ids)
     return Encoded(input_ids, learned)

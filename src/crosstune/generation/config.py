@@ -1,0 +1,42 @@
+"""How answers are generated."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class GenerationConfig(BaseModel):
+    """Settings of generation. What a model's own `generation_config.json` asks for is not used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    max_new_tokens: int = Field(default=512, ge=1)
+    """Tokens after which an answer is cut off."""
+    repetition_penalty: float = Field(default=1.2, gt=0)
+    """Divides the positive logits, and multiplies the negative ones, of all tokens of the prompt and the answer so far
+    (Keskar et al., arXiv 1909.05858, applied as transformers does); 1: none."""
+    temperature: float | None = Field(default=None, gt=0)
+    """Sampling temperature; None: greedy, the most likely token each time."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    """Samples from the fewest most likely tokens with at least this probability together; None: from all."""
+    top_k: int | None = Field(default=None, ge=1)
+    """Samples from this many most likely tokens; None: from all."""
+    tokens_per_batch: int = Field(default=8192, ge=1)
+    """Memory budget: prompts answered together times the longest of them with its answer, in tokens. Lower it when
+    memory runs out. A single prompt is answered whatever its length."""
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Precision of the weights; auto: bfloat16 where the device computes in it natively, else float32."""
+
+    @model_validator(mode="after")
+    def _sampling_is_complete(self) -> "GenerationConfig":
+        if self.temperature is None and (self.top_p is not None or self.top_k is not None):
+            raise ValueError("top_p and top_k choose among tokens to sample from: set temperature too, such as 1.0")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the answers, for fingerprints: all but the memory budget.
+
+        In bfloat16 the size of a batch can still tip a close choice between two tokens; that is rounding, and does
+        not make it another study.
+        """
+        return self.model_dump(exclude={"tokens_per_batch"})

@@ -1,0 +1,148 @@
+"""Which examples each update of a training sees, planned before it starts; knows lengths alone, no tokens, no torch.
+
+An update is a fixed number of device batches, each a tuple of indices of examples. Because the whole plan follows from
+the lengths and a seed, a training that is resumed at update `n` sees what an undisturbed one sees from there on.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+
+LOOKAHEAD = 64
+"""Examples looked at beyond those that are taken, to fill what is left of an update."""
+
+DeviceBatch = tuple[int, ...]
+"""Indices of the examples that pass through the model together."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """The examples of every update.
+
+    Attributes:
+        updates: for each update, `batches_per_update` device batches. Processes take turns: of the batches of an
+            update, process `r` of `n` computes those whose position is `r` modulo `n`.
+        batches_per_update: device batches of an update over all processes.
+    """
+
+    updates: tuple[tuple[DeviceBatch, ...], ...]
+    batches_per_update: int
+
+    def device_batches(self) -> list[DeviceBatch]:
+        """All device batches in order."""
+        return [batch for update in self.updates for batch in update]
+
+
+def _shuffled_epochs(examples: int, seed: int) -> Iterator[int]:
+    for epoch in count():
+        order = list(range(examples))
+        random.Random(f"crosstune batches {seed} {epoch}").shuffle(order)
+        yield from order
+
+
+class _Update:
+    """Device batches while they are filled."""
+
+    def __init__(self, batches: int, lengths: Sequence[int], tokens: int, capacity: int, packed: bool) -> None:
+        self.batches: list[list[int]] = [[] for _ in range(batches)]
+        self._lengths = lengths
+        self._sums = [0] * batches
+        self._longest = [0] * batches
+        self._tokens = tokens
+        self._capacity = capacity
+        self._packed = packed
+        self._taken: set[int] = set()
+
+    def _padded(self, batch: int, length: int) -> int:
+        """Tokens with padding that `batch` would have with one more example of `length`."""
+        if self._packed:
+            return self._sums[batch] + length
+        return (len(self.batches[batch]) + 1) * max(self._longest[batch], length)
+
+    def take(self, example: int) -> bool:
+        """Puts an example where it leaves the least padding, then the most room; False where it does not fit."""
+        if example in self._taken:
+            return False  # twice in one update would only weigh it double
+        length = self._lengths[example]
+        empty = [batch for batch, members in enumerate(self.batches) if not members]
+        if not empty and sum(self._sums) + length > self._tokens:
+            return False
+        places = empty or [b for b in range(len(self.batches)) if self._padded(b, length) <= self._capacity]
+        if not places:
+            return False
+
+        def cost(batch: int) -> tuple[int, int]:
+            added = self._padded(batch, length) - self._padded_now(batch) - length
+            return added, self._sums[batch]
+
+        best = min(places, key=cost)
+        self.batches[best].append(example)
+        self._sums[best] += length
+        self._longest[best] = max(self._longest[best], length)
+        self._taken.add(example)
+        return True
+
+    def _padded_now(self, batch: int) -> int:
+        return self._sums[batch] if self._packed else len(self.batches[batch]) * self._longest[batch]
+
+    def full(self) -> bool:
+        return sum(self._sums) >= self._tokens
+
+
+def plan_batches(
+    lengths: Sequence[int],
+    *,
+    seed: int,
+    max_steps: int,
+    tokens_per_step: int,
+    tokens_per_device_batch: int,
+    processes: int = 1,
+    packed: bool = True,
+) -> BatchPlan:
+    """Plans the batches of a training.
+
+    Every epoch is shuffled anew. An update takes examples in that order and leaves out, for the next update, those
+    that no longer fit: so it has at most `tokens_per_step` tokens, except that each device batch has one example at
+    least. No example is twice in one update, so a set with fewer tokens than an update makes smaller updates.
+
+    Args:
+        lengths: tokens of each example, each at most `tokens_per_device_batch`.
+        seed: decides the order.
+        max_steps: number of updates.
+        tokens_per_step: most tokens of an update, without padding.
+        tokens_per_device_batch: most tokens of a device batch, with padding.
+        processes: processes that share each update.
+        packed: examples lie end to end in a device batch; otherwise each is padded to the longest.
+
+    Raises:
+        ValueError: there are fewer examples than processes, or an example is longer than a device batch.
+    """
+    if len(lengths) < processes:
+        raise ValueError(f"{len(lengths)} examples cannot be shared by {processes} processes")
+    if max(lengths) > tokens_per_device_batch:
+        raise ValueError(f"an example of {max(lengths)} tokens exceeds a device batch of {tokens_per_device_batch}")
+    rounds = max(1, -(-tokens_per_step // (tokens_per_device_batch * processes)))
+    batches_per_update = min(rounds, len(lengths) // processes) * processes
+
+    stream = _shuffled_epochs(len(lengths), seed)
+    waiting: list[int] = []
+    updates: list[tuple[DeviceBatch, ...]] = []
+    for _ in range(max_steps):
+        update = _Update(batches_per_update, lengths, tokens_per_step, tokens_per_device_batch, packed)
+        passed_over: list[int] = []
+        position = 0
+        while len(passed_over) < max(LOOKAHEAD, len(lengths) if len(lengths) < 2 * LOOKAHEAD else 0):
+            if position == len(waiting):
+                waiting.extend(islice(stream, LOOKAHEAD))
+            example = waiting[position]
+            position += 1
+            if not update.take(example):
+                passed_over.append(example)
+            elif update.full():
+                break
+        waiting = passed_over + waiting[position:]
+        # Largest first, so that batches computed at the same time by several processes are alike.
+        batches = sorted(update.batches, key=lambda batch: (-sum(lengths[i] for i in batch), batch))
+        updates.append(tuple(tuple(batch) for batch in batches))
+    return BatchPlan(tuple(updates), batches_per_update)

@@ -1,0 +1,79 @@
+"""Checkpoints that are known to be whole.
+
+    checkpoints/
+      training.json        what is trained; checkpoints of anything else are not gone on with
+      checkpoint-<step>/   written by transformers' Trainer
+        whole.json         written last: the size of every other file
+
+A checkpoint without `whole.json`, or with a file of another size, was torn by a crash and is removed.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from crosstune.storage.atomic import storage_errors, write_atomic
+
+_MARKER = "whole.json"
+_IDENTITY = "training.json"
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != _MARKER
+    }
+
+
+def mark_whole(folder: Path) -> None:
+    """Says that all files of a checkpoint are written.
+
+    Raises:
+        StorageFailure: the marker cannot be written.
+    """
+    write_atomic(folder / _MARKER, json.dumps(_sizes(folder), indent=1))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether every file that belongs to a checkpoint is there in full."""
+    try:
+        return bool(json.loads((folder / _MARKER).read_text("utf-8")) == _sizes(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def step_of(folder: Path) -> int:
+    """The number of updates after which a checkpoint was taken."""
+    return int(folder.name.removeprefix("checkpoint-"))
+
+
+def newest_whole(checkpoints: Path, identity: str) -> Path | None:
+    """The checkpoint to go on from.
+
+    Removes torn ones, and all when they belong to another training.
+
+    Args:
+        checkpoints: the folder of checkpoints; made when absent.
+        identity: of the training that asks.
+
+    Returns:
+        The checkpoint's folder, or None when there is none.
+
+    Raises:
+        StorageFailure: the folder cannot be written.
+    """
+    said = checkpoints / _IDENTITY
+    if checkpoints.exists() and not (said.is_file() and said.read_text("utf-8") == identity):
+        with storage_errors(checkpoints):
+            shutil.rmtree(checkpoints)
+    if not checkpoints.exists():
+        write_atomic(said, identity)
+    whole = []
+    for folder in checkpoints.glob("checkpoint-*"):
+        if is_whole(folder):
+            whole.append(folder)
+        else:
+            with storage_errors(folder):
+                shutil.rmtree(folder)
+    return max(whole, key=step_of, default=None)

@@ -1,0 +1,192 @@
+"""From configs to a trainer that is ready to start: model, number format, batches, TRL's settings."""
+
+import importlib.metadata
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from crosstune.errors import InvalidStudy
+from crosstune.models.loading import load_model, pick_device, pick_dtype
+from crosstune.training.attention import use_segmented_attention
+from crosstune.training.batches import BatchPlan, plan_batches
+from crosstune.training.collate import Collator
+from crosstune.training.config import Adaptation, Lora, TrainingConfig
+from crosstune.training.examples import Example
+from crosstune.training.trainer import LearnedTokenTrainer, Recorder, linear_decay
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from trl import SFTConfig
+
+_CHECKPOINTS_KEPT = 2  # one is whole while the next is written
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Where and how numbers are computed.
+
+    Attributes:
+        device: torch's name of it.
+        precision: of matrix products.
+        unpacked_because: why examples are padded; None when they are packed.
+    """
+
+    device: str
+    precision: Literal["bf16", "fp32"]
+    unpacked_because: str | None
+
+    @property
+    def packed(self) -> bool:
+        """Whether examples lie end to end in one sequence."""
+        return self.unpacked_because is None
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that decide a training's numbers."""
+    return {name: importlib.metadata.version(name) for name in ("torch", "transformers", "trl", "peft", "accelerate")}
+
+
+def check_trackers(config: TrainingConfig) -> None:
+    """Refuses trackers that are not installed.
+
+    Raises:
+        InvalidStudy: one is not.
+    """
+    if not config.report_to:
+        return
+    from transformers.integrations import get_available_reporting_integrations
+
+    missing = sorted(set(config.report_to) - set(get_available_reporting_integrations()))
+    if missing:
+        raise InvalidStudy(
+            f"training.report_to names {', '.join(missing)}, which is not installed here",
+            hint=f"pip install {' '.join(missing)}, or take it out of training.report_to",
+        )
+
+
+def prepare_model(model_folder: Path, adaptation: Adaptation, config: TrainingConfig) -> tuple[Any, Arithmetic]:
+    """Loads the base model in the format it is trained in, packing switched on where that is possible.
+
+    Raises:
+        ModelUnavailable: it cannot be loaded.
+        OutOfMemory: it does not fit.
+    """
+    device = pick_device()
+    precision: Literal["bf16", "fp32"]
+    if config.precision == "auto":
+        precision = "bf16" if pick_dtype(device) == torch.bfloat16 else "fp32"
+    else:
+        precision = config.precision
+    # Frozen weights can be in bf16; weights that are trained need fp32, or small updates round to nothing.
+    frozen_bf16 = precision == "bf16" and adaptation.lora is not None
+    model = load_model(model_folder, dtype=torch.bfloat16 if frozen_bf16 else torch.float32, device=device)
+    unpacked_because = use_segmented_attention(model) if config.packing else "training.packing is off"
+    return model, Arithmetic(device, precision, unpacked_because)
+
+
+def plan_training(lengths: Sequence[int], *, seed: int, config: TrainingConfig, packed: bool) -> BatchPlan:
+    """The batches of a training in this environment (`WORLD_SIZE` processes, as launchers set it)."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    return plan_batches(
+        lengths,
+        seed=seed,
+        max_steps=config.max_steps,
+        tokens_per_step=config.tokens_per_step or config.tokens_per_device_batch * processes,
+        tokens_per_device_batch=config.tokens_per_device_batch,
+        processes=processes,
+        packed=packed,
+    )
+
+
+def _lora_config(lora: Lora) -> "LoraConfig":
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha if lora.alpha is not None else 2 * lora.rank,
+        lora_dropout=lora.dropout,
+        target_modules=lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules),
+        task_type="CAUSAL_LM",
+    )
+
+
+def _trainer_config(
+    config: TrainingConfig, *, learning_rate: float, seed: int, arithmetic: Arithmetic, accumulation: int, out: Path
+) -> "SFTConfig":
+    from trl import SFTConfig
+
+    on_gpu = torch.device(arithmetic.device).type == "cuda"
+    return SFTConfig(
+        output_dir=str(out / "checkpoints"),
+        run_name=out.name,
+        report_to=list(config.report_to) or "none",
+        max_steps=config.max_steps,
+        per_device_train_batch_size=1,  # one planned batch
+        gradient_accumulation_steps=accumulation,
+        train_sampling_strategy="sequential",
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        dataloader_pin_memory=on_gpu,
+        learning_rate=learning_rate,
+        optim="adamw_torch_fused",
+        adam_beta1=config.adam_beta1,
+        adam_beta2=config.adam_beta2,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        bf16=arithmetic.precision == "bf16",
+        gradient_checkpointing=config.gradient_checkpointing,
+        seed=seed,
+        data_seed=seed,
+        use_cpu=torch.device(arithmetic.device).type == "cpu",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=config.save_every,
+        save_total_limit=_CHECKPOINTS_KEPT,
+        disable_tqdm=True,
+    )
+
+
+def build_trainer(
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    plan: BatchPlan,
+    arithmetic: Arithmetic,
+    *,
+    recorder: Recorder,
+    adaptation: Adaptation,
+    learning_rate: float,
+    seed: int,
+    config: TrainingConfig,
+    out: Path,
+) -> LearnedTokenTrainer:
+    """A trainer that follows the plan; adapters are added to the model here, their weights drawn by `seed`."""
+    from datasets import Dataset
+    from transformers.trainer_callback import PrinterCallback
+
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    batches = plan.device_batches()
+    trainer = LearnedTokenTrainer(
+        model=model,
+        args=_trainer_config(
+            config,
+            learning_rate=learning_rate,
+            seed=seed,
+            arithmetic=arithmetic,
+            accumulation=plan.batches_per_update // processes,
+            out=out,
+        ),
+        train_dataset=Dataset.from_dict({"batch": list(range(len(batches)))}),
+        data_collator=Collator(examples, batches, packed=arithmetic.packed, pad_token=tokenizer.pad_token_id or 0),
+        processing_class=tokenizer,
+        peft_config=None if adaptation.lora is None else _lora_config(adaptation.lora),
+        callbacks=[recorder],
+        schedule=linear_decay(config.max_steps, config.warmup_steps, config.final_learning_rate_ratio),
+    )
+    trainer.remove_callback(PrinterCallback)  # it prints every update to the terminal
+    return trainer

@@ -1,0 +1,237 @@
+"""Tunes a model on conversations.
+
+<out>/
+  model/            the result (see `artifacts`)
+  curve.parquet     one row an update (see `curve`)
+  training.json     what was done, written last
+  checkpoints/      while running (see `checkpoints`)
+  curve.jsonl       while running
+  tensorboard/      when reporting to it
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crosstune.errors import InvalidData, StorageFailure
+from crosstune.models import chat_formats
+from crosstune.models.loading import load_tokenizer
+from crosstune.models.memory import memory_errors
+from crosstune.progress import OnProgress, ignore_progress
+from crosstune.records import Conversation
+from crosstune.storage.atomic import storage_errors, write_atomic
+from crosstune.storage.tables import write_table
+from crosstune.training.artifacts import save_model, stored_dtype
+from crosstune.training.batches import BatchPlan
+from crosstune.training.checkpoints import newest_whole, step_of
+from crosstune.training.config import Adaptation, TrainingConfig
+from crosstune.training.curve import CurveRow, open_curve
+from crosstune.training.examples import ExampleSet, encode_examples
+from crosstune.training.quiet import quiet_libraries
+from crosstune.training.setup import build_trainer, check_trackers, library_versions, plan_training, prepare_model
+from crosstune.training.trainer import Diverged, Recorder
+
+logger = logging.getLogger(__name__)
+
+_NOT_IN_IDENTITY = {"save_every", "report_to"}
+
+
+def _identity(model_folder: Path, examples: ExampleSet, **decided: Any) -> str:
+    """What a checkpoint must have been made of to be gone on with."""
+    weights = {path.name: path.stat().st_size for path in sorted(model_folder.glob("*.safetensors"))}
+    content = {"model": str(model_folder), "weights": weights, "examples": examples.digest(), **decided}
+    return json.dumps({"sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()})
+
+
+@contextlib.contextmanager
+def _tensorboard_folder(out: Path, config: TrainingConfig) -> Iterator[None]:
+    """Where TensorBoard's events go, unless the user chose: left alone they would go with the checkpoints."""
+    name = "TENSORBOARD_LOGGING_DIR"
+    if "tensorboard" not in config.report_to or name in os.environ:
+        yield
+        return
+    os.environ[name] = str(out / "tensorboard")
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+@contextlib.contextmanager
+def _write_errors(out: Path) -> Iterator[None]:
+    """Torch and safetensors report a full disk in their own words."""
+    from safetensors import SafetensorError
+
+    try:
+        with storage_errors(out):
+            yield
+    except (RuntimeError, SafetensorError) as error:
+        words = str(error)
+        if "No space left" in words or "file write failed" in words or "unexpected pos" in words:
+            raise StorageFailure(
+                f"a checkpoint could not be written ({words.splitlines()[0]})",
+                where=str(out),
+                hint="free some space and run the same command again: it goes on from the checkpoint before",
+            ) from error
+        raise
+
+
+def _peak_memory_bytes(device: str) -> int:
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _warn_about(examples: ExampleSet, conversations: int, config: TrainingConfig) -> None:
+    if examples.cut:
+        logger.warning(
+            "%d of %d conversations are cut at training.max_length (%d tokens)",
+            examples.cut, conversations, config.max_length,
+        )  # fmt: skip
+    if left_out := sum(examples.left_out.values()):
+        reasons = ", ".join(f"{reason} {number}" for reason, number in examples.left_out.items() if number)
+        logger.warning("%d of %d conversations are left out: %s", left_out, conversations, reasons)
+
+
+def _summary(examples: ExampleSet, plan: BatchPlan, rows: Sequence[CurveRow], done: int) -> dict[str, Any]:
+    """What the finished updates amount to."""
+    used = [index for update in plan.updates[:done] for batch in update for index in batch]
+    tokens = sum(len(examples.examples[index].input_ids) for index in used)
+    seconds = rows[-1].seconds if rows else 0.0
+    return {
+        "conversations": len(examples.examples) + sum(examples.left_out.values()),
+        "examples": len(examples.examples),
+        "cut_at_max_length": examples.cut,
+        "left_out": examples.left_out,
+        "updates": done,
+        "epochs": len(used) / len(examples.examples),
+        "tokens": tokens,
+        "learned_tokens": sum(examples.examples[index].learned_tokens for index in used),
+        "seconds": seconds,
+        "tokens_per_second": tokens / seconds if seconds else None,
+        "final_loss": rows[done - 1].loss if done else None,
+    }
+
+
+def train(
+    conversations: Sequence[Conversation],
+    *,
+    model_folder: Path,
+    chat_format: str,
+    adaptation: Adaptation,
+    learning_rate: float,
+    seed: int,
+    config: TrainingConfig,
+    out: Path,
+    on_progress: OnProgress = ignore_progress,
+    base_model_name: str | None = None,
+) -> None:
+    """Tunes a model on the answers of conversations, and writes the result into `out`.
+
+    Called again after an interruption it goes on from the newest whole checkpoint, and the result is the same as
+    without the interruption. An update with a gradient that is not finite is not done and ends the training: the
+    weights before it are the result, and `diverged_at_step` in `training.json` says so.
+
+    Args:
+        conversations: what to learn.
+        model_folder: the base model, as `models.prepare.prepare` leaves it.
+        chat_format: name of the chat format.
+        adaptation: which weights are trained.
+        learning_rate: of AdamW, at its highest.
+        seed: decides the order of the examples, adapters' first weights and dropout.
+        config: everything else.
+        out: the folder of results.
+        on_progress: told after each update.
+        base_model_name: what an adapter names as its base model, such as a hub id; None: `model_folder`.
+
+    Raises:
+        InvalidData: no conversation can be learned from.
+        InvalidStudy: unknown chat format, or a tracker that is not installed.
+        ModelUnavailable: the base model cannot be loaded.
+        OutOfMemory: the device has too little memory; says which setting to lower.
+        StorageFailure: results cannot be written.
+    """
+    if not conversations:
+        raise InvalidData("there are no conversations to learn from")
+    check_trackers(config)
+    tokenizer = load_tokenizer(model_folder)
+    fmt = chat_formats.chat_format(chat_format, tokenizer)
+    examples = encode_examples(conversations, fmt, tokenizer, config.max_length)
+    _warn_about(examples, len(conversations), config)
+    decided = {"adaptation": adaptation.model_dump(mode="json"), "learning_rate": learning_rate, "seed": seed}
+    identity = _identity(
+        model_folder,
+        examples,
+        config=config.model_dump(mode="json", exclude=_NOT_IN_IDENTITY),
+        versions=library_versions(),
+        **decided,
+    )
+    hint = (
+        f"lower training.tokens_per_device_batch (now {config.tokens_per_device_batch}, and at least "
+        "training.max_length) or set training.gradient_checkpointing: true; neither changes the result"
+    )
+    with quiet_libraries(), _tensorboard_folder(out, config), _write_errors(out), memory_errors("training", hint):
+        checkpoint = newest_whole(out / "checkpoints", identity)
+        log, rows = open_curve(out / "curve.jsonl", step_of(checkpoint) if checkpoint is not None else 0)
+        model, arithmetic = prepare_model(model_folder, adaptation, config)
+        if config.packing and not arithmetic.packed:
+            logger.warning("examples are padded instead of packed: %s", arithmetic.unpacked_because)
+        lengths = [len(example.input_ids) for example in examples.examples]
+        plan = plan_training(lengths, seed=seed, config=config, packed=arithmetic.packed)
+        tokens = [sum(lengths[index] for batch in update for index in batch) for update in plan.updates]
+        recorder = Recorder(log, rows, tokens, on_progress)
+        trainer = build_trainer(
+            model,
+            tokenizer,
+            examples.examples,
+            plan,
+            arithmetic,
+            recorder=recorder,
+            adaptation=adaptation,
+            learning_rate=learning_rate,
+            seed=seed,
+            config=config,
+            out=out,
+        )
+        diverged_at_step = None
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+        except Diverged as outcome:
+            diverged_at_step = outcome.step
+            logger.warning("training diverged at update %d; the weights before it are kept", outcome.step)
+        if not trainer.is_world_process_zero():
+            return
+
+        trained = trainer.accelerator.unwrap_model(trainer.model)
+        dtype = stored_dtype(model_folder)
+        save_model(trained, tokenizer, fmt, out / "model", dtype=dtype, base_model_name=base_model_name)
+        write_table(out / "curve.parquet", CurveRow, recorder.rows)
+        done = len(recorder.rows) if diverged_at_step is None else diverged_at_step - 1
+        summary = {
+            **_summary(examples, plan, recorder.rows, done),
+            "diverged_at_step": diverged_at_step,
+            **decided,
+            "chat_format": chat_format,
+            "config": config.model_dump(mode="json"),
+            "trained_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
+            "device": arithmetic.device,
+            "precision": arithmetic.precision,
+            "packed": arithmetic.packed,
+            "unpacked_because": arithmetic.unpacked_because,
+            "peak_memory_bytes": _peak_memory_bytes(arithmetic.device),
+            "versions": library_versions(),
+        }
+        write_atomic(out / "training.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        (out / "curve.jsonl").unlink(missing_ok=True)

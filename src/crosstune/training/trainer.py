@@ -1,0 +1,171 @@
+"""TRL's SFTTrainer, fed with planned batches and computing logits at learned positions alone."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import TrainerCallback
+from trl import SFTTrainer
+
+from crosstune.progress import OnProgress, Progress
+from crosstune.storage.tables import RecordLog
+from crosstune.training.checkpoints import mark_whole
+from crosstune.training.curve import CurveRow, finite
+from crosstune.training.loss import add_learned_token_loss, has_plain_logits
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, TrainerControl, TrainerState
+
+
+class Diverged(Exception):  # noqa: N818 - an outcome of the training, not an error of the program
+    """An update would have made weights infinite or not a number; it was not done."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"gradients of update {step} are not finite")
+        self.step = step
+
+
+def linear_decay(max_steps: int, warmup_steps: int, final_ratio: float) -> Callable[[int], float]:
+    """The factor on the learning rate after so many updates.
+
+    Rises linearly from 0 to 1 over the warmup, then falls linearly so that `final_ratio` would be reached at
+    `max_steps`, as transformers' linear schedule reaches zero there; the last update is one step above it.
+    """
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return step / warmup_steps
+        left = max(0, max_steps - step) / max(1, max_steps - warmup_steps)
+        return final_ratio + (1 - final_ratio) * left
+
+    return factor
+
+
+class LearnedTokenTrainer(SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer whose data set is a list of numbers of planned batches.
+
+    Differs from its base in the loss (at learned positions alone), the schedule (linear decay to a share), and
+    checkpoints that carry a mark of wholeness and no model card.
+    """
+
+    loss_is_scaled_for_ga = True  # the loss is divided by the learned tokens of the whole update
+
+    def __init__(self, *, schedule: Callable[[int], float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._schedule = schedule
+        if self.args.bf16:
+            # Autocast decides the format. Left to itself, PEFT copies the inputs of every layer to fp32 first.
+            for module in self.model.modules():
+                if isinstance(module, BaseTunerLayer):
+                    module.cast_input_dtype_enabled = False
+        base = self._language_model()
+        self._own_loss = has_plain_logits(base) and not self.aux_loss_enabled
+        if self._own_loss:
+            add_learned_token_loss(base)
+        self.model_accepts_loss_kwargs = True  # so that Trainer counts the learned tokens of an update
+        self.processing_class = None  # the tokenizer does not change: it need not be in every checkpoint
+
+    def _language_model(self) -> "PreTrainedModel":
+        model = self.model
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Sum of cross-entropy over a batch's learned tokens, divided by those of the whole update."""
+        if not self._own_loss or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        assert num_items_in_batch is not None
+        total = model(**inputs, use_cache=False, learned_token_loss=True)["loss"]
+        # Gradients are averaged over processes, while the divisor counts the learned tokens of all of them.
+        return total / num_items_in_batch * (self.accelerator.num_processes // self.get_tp_size())
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
+        """Linear decay to a share of the learning rate, which transformers' linear schedule cannot do."""
+        if self.lr_scheduler is None:
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self._schedule)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Writes none: checkpoints are private to a training."""
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            mark_whole(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+
+
+class Recorder(TrainerCallback):  # type: ignore[misc]
+    """Appends each update to the curve, tells how far the training is, and stops it when it diverges."""
+
+    def __init__(self, log: RecordLog, rows: list[CurveRow], tokens: Sequence[int], on_progress: OnProgress) -> None:
+        """Records updates.
+
+        Args:
+            log: where rows go.
+            rows: those it holds; new ones are added.
+            tokens: of each update of the training.
+            on_progress: told after each update.
+        """
+        self._log = log
+        self.rows = rows
+        self._tokens = tokens
+        self._on_progress = on_progress
+        self._seconds_before = rows[-1].seconds if rows else 0.0
+        self._tokens_before = sum(tokens[: len(rows)])
+        self._started = time.perf_counter()
+
+    def _append(self, step: int, learning_rate: float, loss: float, gradient_norm: float) -> CurveRow:
+        row = CurveRow(
+            step=step,
+            tokens=sum(self._tokens[:step]),
+            learning_rate=learning_rate,
+            loss=finite(loss),
+            gradient_norm=finite(gradient_norm),
+            seconds=self._seconds_before + time.perf_counter() - self._started,
+        )
+        self._log.append([row])
+        self.rows.append(row)
+        return row
+
+    def on_train_begin(self, args: Any, state: "TrainerState", control: "TrainerControl", **kwargs: Any) -> None:
+        """Starts the clock when all is loaded."""
+        self._started = time.perf_counter()
+        self._on_progress(Progress(len(self.rows), len(self._tokens), "updates"))
+
+    def on_pre_optimizer_step(self, args: Any, state: "TrainerState", control: "TrainerControl", **kwargs: Any) -> None:
+        """Refuses an update with gradients that are not finite, before it spoils the weights."""
+        gradients = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients).item()
+        if not math.isfinite(norm):
+            step = state.global_step + 1
+            self._append(step, kwargs["optimizer"].param_groups[0]["lr"], math.nan, norm)
+            raise Diverged(step)
+
+    def on_log(
+        self, args: Any, state: "TrainerState", control: "TrainerControl", logs: dict[str, float], **kwargs: Any
+    ) -> None:
+        """Records an update; Trainer also logs a summary at the end, which has no `loss`."""
+        if "loss" not in logs:
+            return
+        row = self._append(state.global_step, logs["learning_rate"], logs["loss"], logs["grad_norm"])
+        seconds = max(1e-9, row.seconds - self._seconds_before)
+        note = "loss not finite" if row.loss is None else f"loss {row.loss:.3f}"
+        speed = (row.tokens - self._tokens_before) / seconds
+        self._on_progress(Progress(row.step, len(self._tokens), "updates", speed, note))
+
+    def on_step_end(self, args: Any, state: "TrainerState", control: "TrainerControl", **kwargs: Any) -> None:
+        """Spares the checkpoint after the last update: the result is written right after it."""
+        if state.global_step >= len(self._tokens):
+            control.should_save = False

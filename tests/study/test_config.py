@@ -1,0 +1,135 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from crosstune.errors import CrosstuneError, InvalidStudy
+from crosstune.study.config import StudyConfig
+from crosstune.study.document import StudyDocument
+from crosstune.study.grid import expand
+from crosstune.study.resolved import resolved_yaml
+from crosstune.study.schema import study_schema
+from crosstune.study.validation import parse_study
+
+STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
+
+
+def parse(text):
+    return parse_study(StudyDocument.parse(text, "s.yaml"))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_shipped_study_is_valid_and_fits_the_published_schema(path):
+    document = StudyDocument.read(path)
+    assert parse_study(document).name == path.stem
+    jsonschema.Draft202012Validator(study_schema()).validate(document.data)
+
+
+def test_the_published_schema_is_the_current_one():
+    published = Path(__file__).parents[2] / "docs" / "study.schema.json"
+    assert json.loads(published.read_text("utf-8")) == study_schema(), "run `make schema`"
+
+
+def test_shorthands_and_axes_fit_the_schema_and_unknown_keys_do_not(quick):
+    validator = jsonschema.Draft202012Validator(study_schema())
+    quick |= {"base_models": "gemma-3-270m", "instructions": "starter-en", "adaptation": ["full", {"lora": {"rank": [4, 8]}}]}
+    quick["learning_rate"] = {"full": 1e-5, "lora": [1e-4, 1e-3]}
+    quick["training"]["tokens_per_step"] = {"full": [512, 1024], "lora": 256}
+    validator.validate(quick)
+    for wrong in ({"seedz": [1]}, {"training": {"max_stepz": 1}}, {"learning_rate": "fast"}):
+        assert list(validator.iter_errors(quick | wrong))
+
+
+def test_a_misspelt_key_names_line_and_nearest_key():
+    text = "name: a\nbase_models: [gemma-3-270m]\nlearning_rte: 1e-4\nprompts: {sets: [everyday], languages: [en]}\n"
+    with pytest.raises(InvalidStudy) as caught:
+        parse(text)
+    assert str(caught.value) == "s.yaml:3: unknown key 'learning_rte'; did you mean 'learning_rate'?"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"training": {"max_stepz": 3}}, r"unknown key 'max_stepz' in training; did you mean 'max_steps'"),
+        ({"adaptation": [{"lora": {"rnk": 3}}]}, r"unknown key 'rnk' in adaptation\[0\]\.lora; did you mean 'rank'"),
+        ({"instructions": [{"source": "starter-en", "exampels": 3}]}, "did you mean 'examples'"),
+        ({"generation": {"max_new_token": 3}}, "did you mean 'max_new_tokens'"),
+        ({"prompts": {"sets": ["everyday"], "langauges": ["en"]}}, "did you mean 'languages'"),
+        ({"base_models": [{"name": "gemma-3-270m", "chat_fromat": "gemma"}]}, "did you mean 'chat_format'"),
+        ({"base_models": [{"name": "gemma-3-270m", "chat_format": "chatlm"}]}, "did you mean 'chatml'"),
+        ({"scorers": ["corect_language"]}, "did you mean 'correct_language'"),
+        ({"select": {"by": "relevance"}}, "no scorer of the study gives"),
+        ({"learning_rate": "fast"}, "learning_rate.*number"),
+        ({"learning_rate": [-1e-4]}, "greater than 0"),
+        ({"training": {"max_steps": 0}}, "training.max_steps.*greater than or equal to 1, not 0"),
+        ({"name": "a/b"}, "name"),
+        ({"seeds": []}, "seeds"),
+        ({"prompts": {"sets": ["everyday"], "languages": ["fr-CA"]}}, "did you mean 'fr'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_words_of_the_file(quick, change, expected):
+    with pytest.raises(InvalidStudy, match=expected):
+        parse_study(StudyDocument({**quick, **change}, None, "s.yaml"))
+
+
+def test_all_problems_are_listed_at_once(quick):
+    quick |= {"nme": "x", "learning_rate": "fast", "training": {"max_stepz": 1}}
+    with pytest.raises(InvalidStudy) as caught:
+        parse_study(StudyDocument(quick, None, "s.yaml"))
+    assert "3 problems" in str(caught.value)
+
+
+def test_an_unknown_base_model_names_the_nearest(quick):
+    with pytest.raises(CrosstuneError, match="gemma-3-270m"):
+        expand(StudyConfig.model_validate(quick | {"base_models": ["gemma-3-270"]}))
+
+
+def cells(data):
+    return expand(StudyConfig.model_validate(data))
+
+
+def test_the_grid_has_each_base_untuned_and_every_combination(quick):
+    # 1 untuned + 2 sizes of data × 2 learning rates × 2 seeds = 9
+    quick |= {"seeds": [0, 1], "instructions": [{"source": "starter-en", "examples": [10, 20]}]}
+    found = cells(quick)
+    assert len(found) == 9 and found[0].tuning is None
+    assert found[0].name == "gemma-3-270m_untuned"
+    assert found[1].name == "gemma-3-270m_starter-en-10_lora-r16_lr0.0005_s0"
+    assert len({cell.name for cell in found}) == 9
+
+
+def test_learning_rates_and_batches_by_adaptation(quick):
+    quick |= {"adaptation": ["full", "lora"], "learning_rate": {"full": [1e-5], "lora": [1e-4, 1e-3]}}
+    quick["training"]["tokens_per_step"] = {"full": 512, "lora": 128}
+    found = [(cell.tuning.adaptation.kind, cell.tuning.learning_rate, cell.tuning.config.tokens_per_step)
+             for cell in cells(quick) if cell.tuning]  # fmt: skip
+    assert found == [("full", 1e-5, 512), ("lora", 1e-4, 128), ("lora", 1e-3, 128)]
+
+
+def test_an_adaptation_without_a_learning_rate_is_an_error(quick):
+    with pytest.raises(InvalidStudy, match="no learning rate for lora"):
+        cells(quick | {"adaptation": ["lora"], "learning_rate": {"full": [1e-5]}})
+
+
+def test_axes_of_training_and_generation_are_named_in_the_cell(quick):
+    quick["training"]["max_steps"] = [4, 8]
+    quick["generation"]["repetition_penalty"] = [1.0, 1.2]
+    quick["learning_rate"] = 1e-3
+    found = cells(quick)
+    # untuned × 2 penalties + 2 lengths × 2 penalties
+    assert len(found) == 6
+    assert {"training.max_steps": 8, "generation.repetition_penalty": 1.2} in [cell.axes for cell in found]
+    assert any(cell.name.endswith("_max_steps8_repetition_penalty1.2") for cell in found)
+
+
+def test_the_same_value_twice_is_an_error(quick):
+    with pytest.raises(InvalidStudy, match="twice"):
+        cells(quick | {"learning_rate": [1e-4, 0.0001]})
+
+
+def test_the_resolved_study_has_the_defaults_and_means_the_same(quick):
+    text = resolved_yaml(quick)
+    again = StudyDocument.parse(text).data
+    assert again["training"]["weight_decay"] == 0.1 and again["adaptation"] == [{"lora": again["adaptation"][0]["lora"]}]
+    assert cells(again) == cells(quick)
