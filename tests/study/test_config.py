@@ -33,7 +33,11 @@ def test_the_published_schema_is_the_current_one():
 
 def test_shorthands_and_axes_fit_the_schema_and_unknown_keys_do_not(quick):
     validator = jsonschema.Draft202012Validator(study_schema())
-    quick |= {"base_models": "gemma-3-270m", "instructions": "starter-en", "adaptation": ["full", {"lora": {"rank": [4, 8]}}]}
+    quick |= {
+        "base_models": "gemma-3-270m",
+        "instructions": "starter-en",
+        "adaptation": ["full", {"lora": {"rank": [4, 8]}}],
+    }
     quick["learning_rate"] = {"full": 1e-5, "lora": [1e-4, 1e-3]}
     quick["training"]["tokens_per_step"] = {"full": [512, 1024], "lora": 256}
     validator.validate(quick)
@@ -131,5 +135,7 @@ def test_the_same_value_twice_is_an_error(quick):
 def test_the_resolved_study_has_the_defaults_and_means_the_same(quick):
     text = resolved_yaml(quick)
     again = StudyDocument.parse(text).data
-    assert again["training"]["weight_decay"] == 0.1 and again["adaptation"] == [{"lora": again["adaptation"][0]["lora"]}]
+    assert again["training"]["weight_decay"] == 0.1 and again["adaptation"] == [
+        {"lora": again["adaptation"][0]["lora"]}
+    ]
     assert cells(again) == cells(quick)

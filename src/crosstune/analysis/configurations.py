@@ -80,7 +80,19 @@ def configurations(cells: pl.DataFrame) -> list[Configuration]:
                 further={axis: row[axis] for axis in further} if row["tuned"] else {},
             )
         )
-    return sorted(found, key=lambda item: (item.tuned, item.series, item.learning_rate or 0.0, item.label))
+
+    def place(item: Configuration) -> tuple[Any, ...]:
+        values = [item.base_model, item.instructions, item.adaptation, *item.further.values(), item.learning_rate]
+        return (item.tuned, [_order(value) for value in values])
+
+    return sorted(found, key=place)
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    """Numbers by size, before names by letters; what is not given comes first."""
+    if isinstance(value, int | float):
+        return 1, float(value), ""
+    return (0, 0.0, "") if value is None else (2, 0.0, str(value))
 
 
 def _hashable(value: Any) -> Any:

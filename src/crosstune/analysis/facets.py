@@ -9,6 +9,8 @@ class Facet:
 
     name: str
     title: str
+    explanation: str
+    """What a level of it is, as a clause for a reader."""
     lowest: float | None
     """The lowest value a rater can give; None when not known."""
     highest: float | None
@@ -25,10 +27,26 @@ class Facet:
 
 FACETS = {
     facet.name: facet
-    for facet in (Facet("correct_language", "Correct language", lowest=0.0, highest=1.0, is_share=True),)
+    for facet in (
+        Facet(
+            name="correct_language",
+            title="Correct language",
+            explanation="the share of rated answers that are in the language they were asked in",
+            lowest=0.0,
+            highest=1.0,
+            is_share=True,
+        ),
+    )
 }
 
 
 def facet(name: str) -> Facet:
     """The facet of this name; one that is not in the table has no known scale."""
-    return FACETS.get(name) or Facet(name, name.replace("_", " ").capitalize(), None, None, is_share=False)
+    return FACETS.get(name) or Facet(
+        name=name,
+        title=name.replace("_", " ").capitalize(),
+        explanation="the mean over rated answers",
+        lowest=None,
+        highest=None,
+        is_share=False,
+    )

@@ -71,7 +71,7 @@ def facet_scores(
     ids = tables.scores["prompt_id"].unique().to_list()
     return tables.scores.filter(
         pl.col("facet") == facet,
-        pl.col("rater") == (rater or choose_rater(tables, facet)),
+        pl.col("rater") == (rater or choose_rater(tables, facet) or ""),
         same if asked == "same-language" else ~same,
     ).with_columns(
         pl.col("prompt_id")

@@ -51,7 +51,7 @@ class RunDisplay:
 
     def on_wait(self, holder: str) -> None:
         """Says that the study runs elsewhere."""
-        console.print(f"[yellow]waiting[/yellow] for {escape(holder)}, which runs this study")
+        console.print(f"[yellow]waiting[/yellow] for {escape(holder)}, which runs this study", soft_wrap=True)
 
     def on_event(self, event: Event) -> None:
         """Shows one event."""
@@ -60,20 +60,20 @@ class RunDisplay:
                 self._found += 1
                 self._settle(step)
             case Waiting(step, holder):
-                console.print(f"[yellow]waiting[/yellow] for {escape(holder)}, which works on {_name(step)}")
+                console.print(f"[yellow]waiting[/yellow] for {escape(holder)}, which works on {_name(step)}", soft_wrap=True)
             case Started(step, resumed):
                 self._start(step, resumed)
             case Advanced(step, progress):
                 self._advance(step, progress)
             case Finished(step, seconds):
                 self._settle(step)
-                console.print(f"[green]✓[/green] {_name(step)}  [dim]{duration(seconds)}[/dim]")
+                console.print(f"[green]✓[/green] {_name(step)}  [dim]{duration(seconds)}[/dim]", soft_wrap=True)
             case Failed(step, error):
                 self._settle(step)
                 console.print(f"[red]✗[/red] {_name(step)}: {escape(str(error))}", soft_wrap=True)
             case Skipped(step, because):
                 self._settle(step)
-                console.print(f"[yellow]–[/yellow] {_name(step)} left out: it needs {_name(because)}")
+                console.print(f"[yellow]–[/yellow] {_name(step)} left out: it needs {_name(because)}", soft_wrap=True)
 
     def _start(self, step: Step, resumed: bool) -> None:
         if self._found:
@@ -85,7 +85,7 @@ class RunDisplay:
         self._bars.update(self._step_bar, description=_name(step), completed=0, total=1.0, status=note, visible=True)
         if not self._live and (resumed or self._guess.get(step.fingerprint, 0) > _SECONDS_BETWEEN_LINES):
             about = f", about {duration(self._guess[step.fingerprint])}" if self._known else ""
-            console.print(f"  {_name(step)}{' goes on' if resumed else ''}{about}")
+            console.print(f"  {_name(step)}{' goes on' if resumed else ''}{about}", soft_wrap=True)
 
     def _advance(self, step: Step, progress: Snapshot) -> None:
         now = time.monotonic()
@@ -109,7 +109,7 @@ class RunDisplay:
         if not self._live and now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
             total = f" · study: {duration(self._left())} left" if self._known else ""
-            console.print(f"  {_name(step)}: {status}{total}")
+            console.print(f"  {_name(step)}: {status}{total}", soft_wrap=True)
 
     def _settle(self, step: Step) -> None:
         self._seconds_left[step.fingerprint] = 0.0

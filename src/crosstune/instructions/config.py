@@ -48,6 +48,8 @@ class InstructionsConfig(BaseModel):
     """Hub only: the split. None: `train`."""
     revision: str | None = None
     """Hub only: branch, tag or commit. None: the newest; name a commit for a study that others should repeat."""
+    label: str | None = Field(default=None, pattern=r"^[\w.+-]{1,40}$")
+    """What folders and tables call it, with the number of examples added. None: made of its source and what is mixed in."""
     mixed_with: tuple["InstructionsConfig", ...] = ()
     """Further sets, each with its own settings, whose conversations are added to those of this one."""
 
@@ -111,7 +113,7 @@ class InstructionsConfig(BaseModel):
     @property
     def name(self) -> str:
         """Readable name for folders and tables, such as `starter-en-200`, or `starter-en-200-seed1+other-50`."""
-        own = self.set_name
+        own = self.label or self.set_name
         if self.examples is not None:
             own += f"-{self.examples}" + (f"-seed{self.seed}" if self.seed else "")
-        return "+".join([own, *(other.name for other in self.mixed_with)])
+        return own if self.label else "+".join([own, *(other.name for other in self.mixed_with)])

@@ -116,7 +116,7 @@ def answer_browser(
     verdicts = {
         (row["run"], row["prompt_id"], row["language"]): row
         for row in tables.scores.filter(
-            pl.col("facet") == facet.name, pl.col("rater") == choose_rater(tables, facet.name)
+            pl.col("facet") == facet.name, pl.col("rater") == (choose_rater(tables, facet.name) or "")
         ).iter_rows(named=True)
     }
     prompts: dict[str, dict[str, dict[str, object]]] = {}

@@ -84,10 +84,10 @@ def level_panels(
         bases: untuned base models, drawn as dashed lines.
 
     Returns:
-        Name of the language and drawing; none when no configuration has a learning rate and scores.
+        Name of the language and drawing; none when no configuration has a learning rate and a level.
     """
     shown = [item for item in tuned if item.learning_rate is not None and item.label in grid.units]
-    if not shown:
+    if all(grid.level(item.label, pair).estimate is None for item in shown for pair in grid.languages):
         return []
     series = list(dict.fromkeys(item.series for item in shown))
     rates = sorted({item.learning_rate for item in shown if item.learning_rate is not None})
@@ -109,6 +109,9 @@ def level_panels(
             for item in bases
             if item.label in grid.units and (interval := grid.level(item.label, pair)).estimate is not None
         ]
+        if all(row["level"] is None for row in rows) and not reference:
+            panels.append((name, Markup('<p class="note">nothing rated</p>')))
+            continue
         drawing = _panel(rows, reference, series=series, rates=rates, ends=ends, facet=facet)
         panels.append((name, _svg(drawing, f"{facet.title} by learning rate in {name}", f"level-{number}")))
     return panels

@@ -16,12 +16,12 @@ from crosstune.analysis.configurations import Configuration, configurations
 from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
 from crosstune.analysis.found_languages import found_languages
-from crosstune.analysis.levels import LevelGrid, in_table_order, level_frame, level_grid, mean_level_frame
+from crosstune.analysis.levels import LevelGrid, in_table_order, instruction, level_frame, level_grid, mean_level_frame
 from crosstune.analysis.selection import choose_from
 from crosstune.analysis.tables import StudyTables
 from crosstune.analysis.training_costs import FINAL_SHARE, answering_costs, training_costs
 from crosstune.reporting import charts, text, wording
-from crosstune.reporting.answers import CUT_FROM, answer_browser
+from crosstune.reporting.answers import MOST_ANSWERS, answer_browser
 from crosstune.storage.atomic import write_atomic
 
 
@@ -34,6 +34,7 @@ def write_report(
     provenance: Mapping[str, str],
     facet: str = "correct_language",
     seed: int = 0,
+    most_answers: int = MOST_ANSWERS,
 ) -> None:
     """Writes the report, whole or not at all.
 
@@ -45,13 +46,21 @@ def write_report(
         provenance: what it was run with, such as versions and seeds, shown in this order.
         facet: what configurations are chosen by.
         seed: of the resamples behind the intervals. The same tables and seed give the same file.
+        most_answers: answers that the page holds, so that a browser opens it at once; beyond, every so-many-th prompt.
 
     Raises:
         StorageFailure: the file cannot be written there.
     """
-    write_atomic(
-        path, render(tables, title=title, study_yaml=study_yaml, provenance=provenance, facet=facet, seed=seed)
+    page = render(
+        tables,
+        title=title,
+        study_yaml=study_yaml,
+        provenance=provenance,
+        facet=facet,
+        seed=seed,
+        most_answers=most_answers,
     )
+    write_atomic(path, page)
 
 
 def render(
@@ -62,6 +71,7 @@ def render(
     provenance: Mapping[str, str],
     facet: str = "correct_language",
     seed: int = 0,
+    most_answers: int = MOST_ANSWERS,
 ) -> str:
     """The report as HTML; arguments as for `write_report`."""
     rated = facet_of(facet)
@@ -103,7 +113,7 @@ def render(
             selection, grid, found, rated, unscored_answers=len(unscored), has_curves=not tables.curves.is_empty()
         ),
         languages=[pair[0] for pair in grid.languages] if grid else [],
-        instructions=grid.instructions if grid else 0,
+        instructions=len({instruction(name) for name in tables.responses["prompt_id"].unique()}),
         panels=charts.level_panels(grid, rated, tuned, bases) if grid else [],
         series=_series(tuned, grid),
         levels=level_rows,
@@ -116,8 +126,7 @@ def render(
         cost_chart=None if selection.same else charts.cost_chart(selection.cost, rated),
         **_training(tables, tuned),
         answering=answering_costs(tables).to_dicts(),
-        browser=answer_browser(tables, found, rated),
-        cut_from=CUT_FROM,
+        browser=answer_browser(tables, found, rated, most=most_answers),
         study_yaml=study_yaml,
         provenance=provenance,
         method={

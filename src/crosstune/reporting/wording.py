@@ -33,17 +33,27 @@ def headline(selection: Selection, facet: Facet) -> str:
     by_english, by_all = selection.by_english, selection.by_all
     if not by_all.tied:
         return "No choice can be made from this study"
+    if by_all.level is not None and by_all.level.low is None and len(selection.candidates) > 1:
+        return "Too little was asked to say which configuration carries over best"
+    shown = f"{_around(by_all.level, facet)} over all languages"
     if len(selection.candidates) == 1:
-        return f"{_quote(by_all.tied[0])} reaches {_around(by_all.level, facet)} over all languages"
-    if not by_english.tied or by_english.taken == by_all.taken:
-        return f"{quoted(by_all.taken)} carries over best: {_around(by_all.level, facet)} over all languages"
+        return f"{_quote(by_all.tied[0])} reaches {shown}"
+    if not by_english.tied or selection.same:
+        unsure = ", though not for sure" if by_all.not_worse_for_sure else ""
+        return f"{quoted(by_all.taken)} {'carries' if by_all.pick else 'carry'} over best{unsure}: {shown}"
+    return _headline_of_cost(selection, facet)
+
+
+def _headline_of_cost(selection: Selection, facet: Facet) -> str:
+    by_english, by_all = selection.by_english, selection.by_all
     mean = selection.cost.row(-1, named=True)
+    if mean["low"] is None:
+        return f"English alone would choose {quoted(by_english.taken)}, all languages {quoted(by_all.taken)}"
+    if mean["low"] <= 0:
+        return "English alone and all languages choose differently, but the difference may be chance"
     if by_english.pick is None:
         return f"English alone cannot tell {len(by_english.tied)} configurations apart; other languages can"
-    cost = mean["cost"]
-    if cost is None:
-        return f"English alone would choose {quoted(by_english.taken)}, all languages {quoted(by_all.taken)}"
-    return f"Choosing by English alone costs {points(cost, facet)} {unit(facet)} on average over all languages"
+    return f"Choosing by English alone costs {points(mean['cost'], facet)} {unit(facet)} on average over all languages"
 
 
 def opening(selection: Selection, grid: LevelGrid | None, bases: list[Configuration], facet: Facet) -> list[str]:
@@ -127,9 +137,13 @@ def _cost(selection: Selection, facet: Facet) -> str:
     if mean["cost"] is None:
         return "What that costs on average cannot be said: rated answers are missing in some language."
     interval = points_range(mean["low"], mean["high"], facet)
-    sentence = f"{who} would cost {points(mean['cost'], facet)} {unit(facet)} on average"
-    if interval:
-        sentence += f" (95\u00a0% interval {interval})"
+    if not interval:
+        return (
+            f"{who} costs {points(mean['cost'], facet)} {unit(facet)} on average in these answers, too few to say more."
+        )
+    sentence = (
+        f"{who} would cost {points(mean['cost'], facet)} {unit(facet)} on average (95\u00a0% interval {interval})"
+    )
     known = [row for row in selection.cost.to_dicts()[:-1] if row["cost"] is not None]
     worst = max(known, key=lambda row: row["cost"], default=None)
     if worst and worst["cost"] > 0 and len(known) > 1:
@@ -187,10 +201,13 @@ def caveats(
     has_curves: bool,
 ) -> list[str]:
     """What the reader should not take from this report, and why."""
+    unscored = f"{plural(unscored_answers, 'answer')} without any score of this facet: score them to count them."
     if grid is None:
-        return []
+        return [unscored] if unscored_answers else []
     found = []
-    if grid.instructions < LEAST_CLUSTERS:
+    if grid.instructions == 0:
+        found.append("No answer could be rated, so there is no level, no interval and no choice.")
+    elif grid.instructions < LEAST_CLUSTERS:
         found.append(
             f"{plural(grid.instructions, 'instruction')} with rated answers: too few for any interval (at least "
             f"{LEAST_CLUSTERS} are needed). The levels describe these answers and promise nothing for others."
@@ -199,7 +216,8 @@ def caveats(
         found.append(
             f"Only {grid.instructions} instructions: intervals are wide, and small differences cannot be seen."
         )
-    found += _unrated(grid)
+    if grid.instructions:
+        found += _unrated(grid)
     tuned = [item for item in configurations if item.tuned]
     if tuned and all(len(item.runs) == 1 for item in tuned):
         found.append(
@@ -209,12 +227,12 @@ def caveats(
     if len(selection.languages) == 1:
         name = language_name(selection.languages[0])
         found.append(f"The study asks in {name} alone: it cannot show what carries over to other languages.")
-    if selection.by_english.why_not and not selection.by_english.tied:
+    if selection.by_english.why_not and not selection.by_english.tied and grid.instructions:
         found.append(f"What English alone would choose cannot be said: {selection.by_english.why_not}.")
     if tuned and not has_curves:
         found.append("There are no training curves, so the training loss cannot decide between tied configurations.")
     if unscored_answers:
-        found.append(f"{plural(unscored_answers, 'answer')} without any score of this facet: score them to count them.")
+        found.append(unscored)
     return found
 
 

@@ -28,7 +28,6 @@ from crosstune.study.grid import Cell, Tuning
 VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 1, "report": 1}
 
 _TRAINING_SPEED = {"report_to", "save_every", "gradient_checkpointing"}
-_GENERATION_SPEED = {"tokens_per_batch"}
 """Settings that decide how fast a result comes and not which; they are no part of a step's identity."""
 
 
@@ -132,7 +131,7 @@ def _generation(cell: Cell, model: Mapping[str, Any], prompts: Step, training: S
         config={
             "model": model,
             "chat_format": cell.chat_format,
-            "generation": cell.generation.model_dump(mode="json", exclude=_GENERATION_SPEED),
+            "generation": cell.generation.identity(),
             "seed": cell.tuning.seed if cell.tuning is not None else 0,
         },
         inputs={"prompts": prompts, **({"training": training} if training is not None else {})},

@@ -57,6 +57,7 @@ def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
         config=tuning.config,
         out=workspace.out,
         on_progress=workspace.on_progress,
+        base_model_name=cell.base_model.location if cell.base_model.kind == "hub" else None,
     )
 
 
@@ -81,7 +82,9 @@ def answer(workspace: Workspace, *, cell: Cell) -> None:
         log=log,
         on_progress=workspace.on_progress,
     )
-    responses = sorted(log.read(), key=lambda response: (response.language, response.prompt_id))
+    # The same step may have been begun under another name of the cell.
+    responses = [response for response in log.read() if response.run == cell.name]
+    responses.sort(key=lambda response: (response.language, response.prompt_id))
     write_table(workspace.out / "responses.parquet", Response, responses)
     seconds = sum(response.seconds for response in responses)
     tokens = sum(response.completion_tokens for response in responses)
@@ -148,6 +151,5 @@ def write_html(workspace: Workspace, *, title: str, select: SelectConfig, study_
         title=title,
         study_yaml=study_yaml,
         provenance=provenance,
-        by=select.by,
-        over=select.over,
+        facet=select.by,
     )

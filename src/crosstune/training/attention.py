@@ -53,7 +53,7 @@ def segmented_attention(
     """
     lengths = [query.shape[2]] if segment_lengths is None else list(segment_lengths)
     outputs = []
-    for q, k, v in zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True):
+    for q, k, v in zip(*(torch.split(part, lengths, dim=2) for part in (query, key, value)), strict=True):
         length = q.shape[2]
         mask = None
         if sliding_window is not None and length > sliding_window:
@@ -71,11 +71,12 @@ def _hidden_states(
         input_ids=torch.cat(segments)[None], position_ids=positions[None], use_cache=False, **kwargs
     )
     states: torch.Tensor = output.last_hidden_state[0].float()
-    return states.split(lengths)
+    return torch.split(states, list(lengths))
 
 
 def _relative_difference(one: torch.Tensor, other: torch.Tensor) -> float:
-    return ((one - other).norm() / other.norm().clamp(min=1e-9)).item()
+    distance = torch.linalg.vector_norm(one - other) / torch.linalg.vector_norm(other).clamp(min=1e-9)
+    return float(distance)
 
 
 def use_segmented_attention(model: "PreTrainedModel") -> str | None:

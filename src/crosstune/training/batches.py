@@ -34,11 +34,12 @@ class BatchPlan:
         return [batch for update in self.updates for batch in update]
 
 
-def _shuffled_epochs(examples: int, seed: int) -> Iterator[int]:
+def _shuffled_epochs(examples: int, seed: int) -> Iterator[tuple[int, int]]:
+    """Epoch and index of an example, without end."""
     for epoch in count():
         order = list(range(examples))
         random.Random(f"crosstune batches {seed} {epoch}").shuffle(order)
-        yield from order
+        yield from ((epoch, example) for example in order)
 
 
 class _Update:
@@ -86,8 +87,11 @@ class _Update:
     def _padded_now(self, batch: int) -> int:
         return self._sums[batch] if self._packed else len(self.batches[batch]) * self._longest[batch]
 
-    def full(self) -> bool:
-        return sum(self._sums) >= self._tokens
+    def has_empty_batch(self) -> bool:
+        return not all(self.batches)
+
+    def is_full(self) -> bool:
+        return all(self.batches) and sum(self._sums) >= self._tokens
 
 
 def plan_batches(
@@ -126,20 +130,22 @@ def plan_batches(
     batches_per_update = min(rounds, len(lengths) // processes) * processes
 
     stream = _shuffled_epochs(len(lengths), seed)
-    waiting: list[int] = []
+    waiting: list[tuple[int, int]] = []
     updates: list[tuple[DeviceBatch, ...]] = []
     for _ in range(max_steps):
         update = _Update(batches_per_update, lengths, tokens_per_step, tokens_per_device_batch, packed)
-        passed_over: list[int] = []
+        passed_over: list[tuple[int, int]] = []
         position = 0
-        while len(passed_over) < max(LOOKAHEAD, len(lengths) if len(lengths) < 2 * LOOKAHEAD else 0):
+        while update.has_empty_batch() or len(passed_over) < LOOKAHEAD:
             if position == len(waiting):
                 waiting.extend(islice(stream, LOOKAHEAD))
-            example = waiting[position]
+            epoch, example = waiting[position]
+            if passed_over and epoch > passed_over[0][0] + 1 and not update.has_empty_batch():
+                break  # else short examples would run ahead of long ones without end
             position += 1
             if not update.take(example):
-                passed_over.append(example)
-            elif update.full():
+                passed_over.append((epoch, example))
+            elif update.is_full():
                 break
         waiting = passed_over + waiting[position:]
         # Largest first, so that batches computed at the same time by several processes are alike.

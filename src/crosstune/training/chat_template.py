@@ -15,7 +15,8 @@ def _render(fmt: ChatFormat, tokenizer: Any, messages: Sequence[Message]) -> str
 
 
 def _trims(fmt: ChatFormat, tokenizer: Any) -> bool:
-    return " x " not in _render(fmt, tokenizer, [Message("user", " x ")])
+    # Wider than any space that a format itself puts around a message.
+    return "\t\tx\t\t" not in _render(fmt, tokenizer, [Message("user", "\t\tx\t\t")])
 
 
 def chat_template(fmt: ChatFormat, tokenizer: Any) -> str | None:
@@ -40,6 +41,7 @@ def chat_template(fmt: ChatFormat, tokenizer: Any) -> str | None:
     before_system, rest = _render(fmt, tokenizer, [system, first]).split(_SYSTEM)
     after_system = rest.split(_FIRST)[0]
     whole = _render(fmt, tokenizer, [first, answer, second])
+    answer_opening = whole.split(_FIRST)[1].split(_ANSWER)[0].removeprefix(open_answer)
     between = whole.split(_ANSWER)[1].split(_SECOND)[0]
     closing = _render(fmt, tokenizer, [first, answer]).split(_ANSWER)[1]
     # After an answer comes its end; what a following question adds to that opens the question.
@@ -57,7 +59,7 @@ def chat_template(fmt: ChatFormat, tokenizer: Any) -> str | None:
         f"{{{{- {content} -}}}}"
         f"{{%- if not loop.last or add_generation_prompt -%}}{{{{- {text(open_answer)} -}}}}{{%- endif -%}}"
         "{%- else -%}"
-        f"{{{{- ({content}) ~ {text(closing)} -}}}}"
+        f"{{{{- {text(answer_opening)} ~ ({content}) ~ {text(closing)} -}}}}"
         "{%- endif -%}"
         "{%- endfor -%}"
     )

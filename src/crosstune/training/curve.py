@@ -35,7 +35,7 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def open_curve(path: Path, upto: int) -> tuple[RecordLog, list[CurveRow]]:
+def open_curve(path: Path, upto: int) -> tuple[RecordLog[CurveRow], list[CurveRow]]:
     """Opens the log of a curve and drops the updates that a resumed training will do again.
 
     Args:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerControl, TrainerState
 
 
-class Diverged(Exception):  # noqa: N818 - an outcome of the training, not an error of the program
+class Diverged(Exception):
     """An update would have made weights infinite or not a number; it was not done."""
 
     def __init__(self, step: int) -> None:
@@ -109,7 +109,9 @@ class LearnedTokenTrainer(SFTTrainer):  # type: ignore[misc]
 class Recorder(TrainerCallback):  # type: ignore[misc]
     """Appends each update to the curve, tells how far the training is, and stops it when it diverges."""
 
-    def __init__(self, log: RecordLog, rows: list[CurveRow], tokens: Sequence[int], on_progress: OnProgress) -> None:
+    def __init__(
+        self, log: RecordLog[CurveRow], rows: list[CurveRow], tokens: Sequence[int], on_progress: OnProgress
+    ) -> None:
         """Records updates.
 
         Args:
