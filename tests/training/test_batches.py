@@ -17,7 +17,7 @@ LENGTHS = st.lists(st.integers(1, 100), min_size=4, max_size=60)
     processes=st.integers(1, 3),
     packed=st.booleans(),
 )
-def test_plan_keeps_its_promises(
+def test_plan_keeps_its_promises(  # noqa: PLR0917 - hypothesis passes them by name
     lengths: list[int], seed: int, tokens: int, capacity: int, processes: int, packed: bool
 ) -> None:
     plan = plan_batches(

@@ -60,7 +60,8 @@ class RunDisplay:
                 self._found += 1
                 self._settle(step)
             case Waiting(step, holder):
-                console.print(f"[yellow]waiting[/yellow] for {escape(holder)}, which works on {_name(step)}", soft_wrap=True)
+                words = f"[yellow]waiting[/yellow] for {escape(holder)}, which works on {_name(step)}"
+                console.print(words, soft_wrap=True)
             case Started(step, resumed):
                 self._start(step, resumed)
             case Advanced(step, progress):

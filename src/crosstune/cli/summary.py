@@ -1,6 +1,6 @@
 """The result of a study as a table on the terminal."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -8,30 +8,36 @@ from rich.table import Table
 from crosstune.cli.console import console
 
 if TYPE_CHECKING:
-    from crosstune.analysis.selection import Choice, Over, Selection
+    from crosstune.analysis.selection import Over
     from crosstune.analysis.tables import StudyTables
 
 
 def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
     """Prints levels by configuration and language with intervals, and what one would choose."""
-    from crosstune.analysis.levels import levels, mean_levels
-    from crosstune.analysis.selection import choose
+    from crosstune.analysis.configurations import configurations
+    from crosstune.analysis.facets import facet
+    from crosstune.analysis.levels import level_frame, level_grid, mean_level_frame
+    from crosstune.analysis.selection import choose_from
+    from crosstune.reporting import wording
 
-    rows = levels(tables, by, by="configuration").to_dicts()
-    means = {row["configuration"]: row for row in mean_levels(tables, by, by="configuration").to_dicts()}
+    grid = level_grid(tables, by, by="configuration")
+    rows = level_frame(grid, "configuration").to_dicts()
+    means = {row["configuration"]: row for row in mean_level_frame(grid, "configuration").to_dicts()}
+    selection = choose_from(tables, by, grid)
+    recommended = selection.recommended(over).taken
     languages = list(dict.fromkeys(row["language"] for row in rows))
-    title = f"{by.replace('_', ' ')}: share of answers, with 95 % intervals"
-    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left", title_style="bold")
+    title = f"{by.replace('_', ' ').capitalize()}: share of answers, with 95 % intervals"
+    table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("configuration", overflow="fold")
-    for language in languages:
+    for language in [*languages, "mean"]:
         table.add_column(language, justify="right")
-    table.add_column("mean", justify="right")
     by_cell = {(row["configuration"], row["language"]): row for row in rows}
     for configuration in dict.fromkeys(row["configuration"] for row in rows):
+        mark = "[bold green]→[/bold green] " if configuration in recommended else "  "
         cells = [by_cell.get((configuration, language)) for language in languages]
-        table.add_row(
-            escape(configuration), *(_level(cell) for cell in cells), _level(means.get(configuration), reasons=False)
-        )
+        levels = [_level(cell) for cell in [*cells, means.get(configuration)]]
+        table.add_row(f"{mark}[bold]{escape(configuration)}[/bold]", *levels)
+    console.print(f"[bold]{title}[/bold]")
     console.print(table)
     reasons: dict[str, int] = {}
     for row in rows:
@@ -40,54 +46,16 @@ def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
     if reasons:
         total = sum(row["n"] for row in rows)
         listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        console.print(f"[dim]*n: answers without a score, not counted as zeros. Of {total} answers: {listed}[/dim]")
-    console.print()
-    _show_choice(choose(tables, by), over)
+        console.print(f"[dim]Without a score and left out, of {total} answers: {listed}.[/dim]", soft_wrap=True)
+    bases = [item for item in configurations(tables.cells) if not item.tuned]
+    console.print(f"\n[bold]{escape(wording.headline(selection, facet(by)))}[/bold]")
+    console.print(escape(" ".join(wording.opening(selection, grid, bases, facet(by)))))
 
 
-def _level(row: "dict[str, object] | None", *, reasons: bool = True) -> str:
+def _level(row: dict[str, Any] | None) -> str:
     if row is None:
         return ""
-    missing = int(str(row["n"])) - int(str(row["n_scored"]))
-    mark = f"[dim] *{missing}[/dim]" if missing and reasons else ""
     if row["level"] is None:
-        return "[dim]none[/dim]" + mark
-    text = f"{row['level']:.2f}"
-    if row["low"] is not None:
-        text += f" [dim][{row['low']:.2f}–{row['high']:.2f}][/dim]".replace("[dim][", "[dim]\\[")
-    return text + mark
-
-
-def _show_choice(selection: "Selection", over: "Over") -> None:
-    for choice, title in ((selection.by_english, "By English alone"), (selection.by_all, "By all languages")):
-        mark = "[bold green]→[/bold green] " if choice is selection.recommended(over) and choice.taken else "  "
-        console.print(f"{mark}{title}: {_said(choice)}", soft_wrap=True)
-    cost = {row["language"]: row for row in selection.cost.to_dicts()}
-    mean = cost.get(None)
-    if selection.same:
-        console.print("  Both lead to the same configuration.")
-    elif mean is not None and mean["cost"] is not None:
-        console.print(f"  Choosing by English alone costs {_cost(mean)} on average;", end=" ")
-        parts = [f"{language} {_cost(row)}" for language, row in cost.items() if language and row["cost"] is not None]
-        console.print(", ".join(parts) + ".", soft_wrap=True)
-
-
-def _cost(row: "dict[str, object]") -> str:
-    text = f"{row['cost']:+.2f}".replace("+", "") if row["cost"] is not None else "?"
-    if row["low"] is not None:
-        text += f" [dim]\\[{row['low']:.2f}–{row['high']:.2f}][/dim]"
-    return text
-
-
-def _said(choice: "Choice") -> str:
-    if choice.why_not and not choice.tied:
-        return f"nothing can be chosen: {escape(choice.why_not)}"
-    others = len(choice.tied) - 1
-    if choice.pick is None:
-        return f"{len(choice.tied)} configurations are tied ({escape(', '.join(choice.tied))})"
-    text = f"[bold]{escape(choice.pick)}[/bold]"
-    if choice.by_loss and others:
-        text += f", by its lower training loss among {others + 1} tied"
-    if choice.not_worse_for_sure:
-        text += f"; {len(choice.not_worse_for_sure)} more not shown to be worse"
-    return text
+        return "[dim]none[/dim]"
+    interval = f" [dim]{row['low']:.2f}–{row['high']:.2f}[/dim]" if row["low"] is not None else ""
+    return f"{row['level']:.2f}{interval}"

@@ -6,7 +6,8 @@ gradient waits for the backward pass, as in Liger Kernel's fused linear cross-en
 """
 
 import types
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -83,17 +84,18 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Ten
     Returns:
         A scalar in fp32, in nats; zero for no positions.
     """
-    return cast(Tensor, _LinearCrossEntropy.apply(hidden, weight, targets))
+    apply: Callable[[Tensor, Tensor, Tensor], Tensor] = _LinearCrossEntropy.apply
+    return apply(hidden, weight, targets)
 
 
 def has_plain_logits(model: "PreTrainedModel") -> bool:
     """Whether a model's logits are its last hidden states times one matrix, neither scaled nor capped."""
     config = model.config.get_text_config()
-    head = model.get_output_embeddings()
+    head: Any = model.get_output_embeddings()
     neutral = (None, 1, 1.0)
     return (
         type(head) is torch.nn.Linear
-        and head.bias is None
+        and getattr(head, "bias", None) is None
         and type(head.weight) is torch.nn.Parameter
         and all(getattr(config, name, None) in neutral for name in _OTHER_LOGITS)
     )

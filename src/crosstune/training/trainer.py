@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,8 @@ class LearnedTokenTrainer(SFTTrainer):  # type: ignore[misc]
         # Gradients are averaged over processes, while the divisor counts the learned tokens of all of them.
         return total / num_items_in_batch * (self.accelerator.num_processes // self.get_tp_size())
 
+    lr_scheduler: LambdaLR | None
+
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         """Linear decay to a share of the learning rate, which transformers' linear schedule cannot do."""
         if self.lr_scheduler is None:
@@ -122,16 +125,16 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         """
         self._log = log
         self.rows = rows
-        self._tokens = tokens
+        self._tokens = list(accumulate(tokens))
         self._on_progress = on_progress
         self._seconds_before = rows[-1].seconds if rows else 0.0
-        self._tokens_before = sum(tokens[: len(rows)])
+        self._tokens_before = rows[-1].tokens if rows else 0
         self._started = time.perf_counter()
 
     def _append(self, step: int, learning_rate: float, loss: float, gradient_norm: float) -> CurveRow:
         row = CurveRow(
             step=step,
-            tokens=sum(self._tokens[:step]),
+            tokens=self._tokens[step - 1],
             learning_rate=learning_rate,
             loss=finite(loss),
             gradient_norm=finite(gradient_norm),
@@ -152,14 +155,15 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         norm = torch.nn.utils.get_total_norm(gradients).item()
         if not math.isfinite(norm):
             step = state.global_step + 1
-            self._append(step, kwargs["optimizer"].param_groups[0]["lr"], math.nan, norm)
+            if state.is_world_process_zero:
+                self._append(step, kwargs["optimizer"].param_groups[0]["lr"], math.nan, norm)
             raise Diverged(step)
 
     def on_log(
         self, args: Any, state: "TrainerState", control: "TrainerControl", logs: dict[str, float], **kwargs: Any
     ) -> None:
         """Records an update; Trainer also logs a summary at the end, which has no `loss`."""
-        if "loss" not in logs:
+        if "loss" not in logs or not state.is_world_process_zero:
             return
         row = self._append(state.global_step, logs["learning_rate"], logs["loss"], logs["grad_norm"])
         seconds = max(1e-9, row.seconds - self._seconds_before)

@@ -1,10 +1,7 @@
-"""Tokenizers and models small enough to build in a test."""
-
-import json
-from pathlib import Path
+"""Tokenizers of the kinds that chat formats meet, small enough to build in a test."""
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 
 def byte_tokenizer(special: list[str], *, bos: str | None = None, eos: str | None = None, adds_bos: bool = False):
@@ -41,30 +38,3 @@ def sentencepiece_like_tokenizer(*, legacy: bool):
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="</s>"
     )
-
-
-def save_tiny_llama(folder: Path, tokenizer, *, seed: int = 0, context: int = 512) -> Path:
-    """A random Llama of two layers, about 40,000 parameters, with its tokenizer."""
-    import torch
-
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=context,
-        tie_word_embeddings=False,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        initializer_range=0.3,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-def edit_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
