@@ -59,7 +59,7 @@ def _per_adaptation(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _axis(value: dict[str, Any], *, per_adaptation: bool) -> dict[str, Any]:
-    outer = {key: value[key] for key in ("title", "description", "default") if key in value}
+    outer: dict[str, Any] = {key: value[key] for key in ("title", "description", "default") if key in value}
     inner = {key: item for key, item in value.items() if key not in outer}
     alternatives = [inner, {"type": "array", "items": inner}]
     if per_adaptation:

@@ -1,22 +1,19 @@
 """Turns what pydantic finds wrong with a study file into one error that names line, key and the nearest valid key."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from crosstune.errors import CrosstuneError, InvalidStudy, did_you_mean
+from crosstune.generation.config import GenerationConfig
+from crosstune.instructions.config import InstructionsConfig
 from crosstune.models.chat_formats import CHAT_FORMATS
 from crosstune.scoring.score import SCORERS
 from crosstune.study.axes import ADAPTATION_KINDS, nested_model, takes_list
-from crosstune.study.config import (
-    BaseModelConfig,
-    GenerationConfig,
-    InstructionsConfig,
-    StudyConfig,
-    TrainingConfig,
-)
+from crosstune.study.config import BaseModelConfig, StudyConfig
 from crosstune.study.document import Location, StudyDocument
+from crosstune.training.config import TrainingConfig
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "base_models": BaseModelConfig,
@@ -88,7 +85,7 @@ def _known_keys(location: Location) -> list[str]:
         field = model.model_fields.get(part)
         annotation = field.annotation if field is not None else None
         if annotation is not None and takes_list(annotation):
-            annotation = annotation.__args__[0]
+            annotation = get_args(annotation)[0]
         model = nested_model(annotation)
     return list(model.model_fields) if model is not None else []
 
