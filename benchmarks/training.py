@@ -212,12 +212,12 @@ def report(runs: dict[str, list[Run]], examples: Sequence[Example], updates: int
     versions = ", ".join(f"{name} {number}" for name, number in library_versions().items())
     baseline = runs.get(BASELINE)
     lines = [
-        f"`python -m benchmarks.training {' '.join(sys.argv[1:])}`".replace(" `", "`"),
+        f"`{' '.join(['python -m benchmarks.training', *sys.argv[1:]])}`",
         "",
         f"{device}; Python {platform.python_version()}, {versions}. {MODEL}, LoRA rank {RANK}, {updates} updates of "
         f"{BATCH} examples from {source}: {tokens} tokens ({learned / tokens:.0%} learned; {padded} when padded). "
-        f"Median of {len(next(iter(runs.values())))} interleaved repeats, with the lowest and highest. The ratio is taken "
-        "within each repeat.",
+        f"Median of {len(next(iter(runs.values())))} interleaved repeats, with the lowest and highest. "
+        "The ratio is taken within each repeat.",
         "",
         f"| | tokens/s | times {BASELINE} | loss of each update |",
         "|---|---|---|---|",
@@ -261,7 +261,8 @@ def main() -> None:
         for name in arguments.only:
             run = CONTESTANTS[name](examples, arguments.updates)
             runs[name].append(run)
-            print(f"repeat {repeat + 1}: {name}: {run.seconds:.1f} s", flush=True)
+            losses = " ".join(f"{loss:.4f}" for loss in run.losses)
+            print(f"repeat {repeat + 1}: {name}: {run.seconds:.1f} s, loss {losses}", flush=True)
     text = report(runs, examples, arguments.updates, arguments.data)
     print("\n" + text)
     if arguments.json:

@@ -22,7 +22,7 @@ def test_packaged_models_are_known_without_being_installed():
 
 
 def test_an_unknown_name_gets_the_nearest():
-    with pytest.raises(ModelUnavailable, match="study.yaml:3: 'gema-3-270m' is not a base model .*'gemma-3-270m'"):
+    with pytest.raises(ModelUnavailable, match=r"study\.yaml:3: 'gema-3-270m' is not a base model .*'gemma-3-270m'"):
         resolve_base_model("gema-3-270m", where="study.yaml:3")
 
 
@@ -100,7 +100,9 @@ def plain_transformer(row: dict[str, int], *, tied: bool, norms_per_layer: int, 
     return row["vocab_size"] * h * (1 if tied else 2) + row["layers"] * layer + h
 
 
-TABLE = list(csv.DictReader(files("crosstune.models").joinpath("well_known.tsv").open(encoding="utf-8"), delimiter="\t"))
+TABLE = list(
+    csv.DictReader(files("crosstune.models").joinpath("well_known.tsv").open(encoding="utf-8"), delimiter="\t")
+)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[row["id"] for row in TABLE])

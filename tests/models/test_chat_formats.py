@@ -51,7 +51,8 @@ LLAMA_2_TEMPLATE = (
 )
 MISTRAL_TEMPLATE = (
     "{%- if messages[0]['role'] == 'system' %}\n    {%- set system_message = messages[0]['content'] %}\n"
-    "    {%- set loop_messages = messages[1:] %}\n{%- else %}\n    {%- set loop_messages = messages %}\n{%- endif %}\n\n"
+    "    {%- set loop_messages = messages[1:] %}\n{%- else %}\n    {%- set loop_messages = messages %}\n"
+    "{%- endif %}\n\n"
     "{{- bos_token }}\n{%- for message in loop_messages %}\n    {%- if message['role'] == 'user' %}\n"
     "        {%- if loop.first and system_message is defined %}\n"
     "            {{- ' [INST] ' + system_message + '\\n\\n' + message['content'] + ' [/INST]' }}\n        {%- else %}\n"
@@ -89,7 +90,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "tokenizer", "template", "system"), CASES)
 @pytest.mark.parametrize("turns", [ONE_TURN, TWO_TURNS])
 @pytest.mark.parametrize("messages_before", [[], [SYSTEM]])
-def test_renders_as_the_real_template(name, tokenizer, template, system, turns, messages_before):
+def test_renders_as_the_real_template(name, tokenizer, template, system, *, turns, messages_before):
     """The tokens are those of the whole string that the real template gives."""
     # One real template refuses a system message, and one makes one up where there is none.
     before = {"never": [], "always": [SYSTEM], "both": messages_before}[system]
@@ -173,7 +174,7 @@ def test_a_template_that_rewrites_earlier_turns_is_refused():
 
 def test_a_template_that_refuses_a_system_message_says_so():
     tokenizer = templated(shipped("gemma"), GEMMA)
-    with pytest.raises(InvalidStudy, match="refuses the conversation.*System role not supported"):
+    with pytest.raises(InvalidStudy, match=r"refuses the conversation.*System role not supported"):
         encode_prompt(chat_format("model"), tokenizer, [SYSTEM, QUESTION])
 
 
@@ -271,7 +272,7 @@ def ids(tokenizer, text):
         ("chatml", CHATML, "<|im_end|>", False, "", Ending.END_TOKEN),
     ],
 )
-def test_reads_answers(name, tokenizer, generated, reached_limit, text, ending):
+def test_reads_answers(name, tokenizer, generated, *, reached_limit, text, ending):
     answer = read_answer(chat_format(name), tokenizer, ids(tokenizer, generated), reached_limit=reached_limit)
     assert answer == (text, ending)
 
@@ -298,5 +299,5 @@ def test_roles_out_of_order_are_refused(name, roles):
 
 
 def test_an_unknown_format_names_the_nearest():
-    with pytest.raises(InvalidStudy, match="study.yaml:4: 'llama2' is not a chat format; did you mean 'llama-2'?"):
+    with pytest.raises(InvalidStudy, match=r"study\.yaml:4: 'llama2' is not a chat format; did you mean 'llama-2'\?"):
         chat_format("llama2", where="study.yaml:4")

@@ -46,7 +46,10 @@ def test_a_damaged_model_is_named(tiny_model, tmp_path):
     ],
 )
 def test_running_out_of_memory_says_what_to_lower(error):
-    with pytest.raises(OutOfMemory, match="out of memory while answering; lower x"), memory_errors("answering", "lower x"):
+    with (
+        pytest.raises(OutOfMemory, match="out of memory while answering; lower x"),
+        memory_errors("answering", "lower x"),
+    ):
         raise error
 
 

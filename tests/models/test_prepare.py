@@ -86,7 +86,7 @@ def test_a_tampered_part_is_refused_and_leaves_nothing(packaged, tmp_path, chang
     parts, calls = packaged
     content = parts[1].read_bytes()
     parts[1].write_bytes(content[:-1] + (b"X" if change == "flip" else b""))
-    with pytest.raises(ModelUnavailable, match="not what its checksum says.*pip install.*--force-reinstall"):
+    with pytest.raises(ModelUnavailable, match=r"not what its checksum says.*pip install.*--force-reinstall"):
         prepare(resolve_base_model("gemma-3-270m"))
     assert calls == []
     assert in_models(tmp_path) == []
@@ -156,7 +156,7 @@ def test_a_damaged_conversion_is_noticed_and_done_again(packaged, damage):
 def test_a_full_disk_is_told_before_the_conversion(packaged, tmp_path, monkeypatch):
     _, calls = packaged
     monkeypatch.setattr(preparing.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(StorageFailure, match="0.5 GB are needed.*set CROSSTUNE_CACHE"):
+    with pytest.raises(StorageFailure, match=r"0\.5 GB are needed.*set CROSSTUNE_CACHE"):
         prepare(resolve_base_model("gemma-3-270m"))
     assert calls == []
     assert in_models(tmp_path) == []

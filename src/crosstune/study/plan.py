@@ -18,6 +18,8 @@ from crosstune.study.machines import Machine, accelerator, this_machine
 
 _LOOK_BACK = 40
 """Earlier steps that are looked at for measured speeds."""
+_LEAST_TOKENS = 1000
+"""Shorter steps say more of how long a model takes to load than of its speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +166,16 @@ class _MeasuredSpeeds:
 
     def __init__(self, store: Store) -> None:
         self._speeds: dict[tuple[str, str], list[float]] = {}
-        for kind, summary in (("training", "training.json"), ("generation", "generation.json")):
+        for kind, tokens_name in (("training", "tokens"), ("generation", "completion_tokens")):
+            summary = f"{kind}.json"
             for folder in _newest_folders(store.root / kind):
                 manifest = read_manifest(folder)
                 try:
-                    speed = json.loads((folder / summary).read_text("utf-8"))["tokens_per_second"]
+                    facts = json.loads((folder / summary).read_text("utf-8"))
+                    tokens, speed = facts[tokens_name], facts["tokens_per_second"]
                 except (OSError, ValueError, KeyError):
                     continue
-                if manifest is not None and speed:
+                if manifest is not None and speed and tokens >= _LEAST_TOKENS:
                     self._speeds.setdefault(_speed_key(kind, manifest["config"]), []).append(float(speed))
 
     def find(self, step: Step) -> float | None:
