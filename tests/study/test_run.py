@@ -137,7 +137,7 @@ def test_interrupted_politely_it_says_how_to_go_on(tiny, tmp_path):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted" in output and "crosstune run" in output and "training.max_steps=500" in output
+    assert "Interrupted" in output and "crosstune run" in output and "training.max_steps=200" in output
     assert "Traceback" not in output
 
 

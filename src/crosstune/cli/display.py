@@ -20,7 +20,7 @@ class RunDisplay:
     """Shows the events of a run: bars on a terminal, lines elsewhere. Use as a context manager."""
 
     def __init__(self, plan: Plan) -> None:
-        self._seconds_left = {item.step.fingerprint: item.seconds_left for item in plan.steps}
+        self._seconds_left = {item.step.folder: item.seconds_left for item in plan.steps}
         self._guess = dict(self._seconds_left)
         self._total_seconds = max(sum(self._guess.values()), 1.0)
         self._known = all(item.cost is None or item.cost.seconds is not None for item in plan.steps)
@@ -48,6 +48,7 @@ class RunDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        self._show_found()
 
     def on_wait(self, holder: str) -> None:
         """Says that the study runs elsewhere."""
@@ -76,16 +77,19 @@ class RunDisplay:
                 self._settle(step)
                 console.print(f"[yellow]–[/yellow] {_name(step)} left out: it needs {_name(because)}", soft_wrap=True)
 
-    def _start(self, step: Step, resumed: bool) -> None:
+    def _show_found(self) -> None:
         if self._found:
             console.print(f"[green]✓[/green] [dim]{self._found} finished before[/dim]")
             self._found = 0
+
+    def _start(self, step: Step, resumed: bool) -> None:
+        self._show_found()
         self._step_started = self._last_line = time.monotonic()
         self._first_done = None
         note = "going on" if resumed else ""
         self._bars.update(self._step_bar, description=_name(step), completed=0, total=1.0, status=note, visible=True)
-        if not self._live and (resumed or self._guess.get(step.fingerprint, 0) > _SECONDS_BETWEEN_LINES):
-            about = f", about {duration(self._guess[step.fingerprint])}" if self._known else ""
+        if not self._live and (resumed or self._guess.get(step.folder, 0) > _SECONDS_BETWEEN_LINES):
+            about = f", about {duration(self._guess[step.folder])}" if self._known else ""
             console.print(f"  {_name(step)}{' goes on' if resumed else ''}{about}", soft_wrap=True)
 
     def _advance(self, step: Step, progress: Snapshot) -> None:
@@ -96,7 +100,7 @@ class RunDisplay:
         left = None
         if progress.total and done > 0:
             left = (now - self._step_started) / done * (progress.total - progress.done)
-            self._seconds_left[step.fingerprint] = left
+            self._seconds_left[step.folder] = left
         parts = [f"{progress.done}/{progress.total}" if progress.total else str(progress.done), progress.unit]
         if progress.tokens_per_second:
             parts.append(f"· {progress.tokens_per_second:.0f} tokens/s")
@@ -113,7 +117,7 @@ class RunDisplay:
             console.print(f"  {_name(step)}: {status}{total}", soft_wrap=True)
 
     def _settle(self, step: Step) -> None:
-        self._seconds_left[step.fingerprint] = 0.0
+        self._seconds_left[step.folder] = 0.0
         self._bars.update(self._step_bar, visible=False)
         self._update_study()
 

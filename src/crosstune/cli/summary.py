@@ -28,7 +28,7 @@ def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
     languages = list(dict.fromkeys(row["language"] for row in rows))
     title = f"{by.replace('_', ' ').capitalize()}: share of answers, with 95 % intervals"
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("configuration", overflow="fold")
+    table.add_column("configuration", no_wrap=True)
     for language in [*languages, "mean"]:
         table.add_column(language, justify="right")
     by_cell = {(row["configuration"], row["language"]): row for row in rows}

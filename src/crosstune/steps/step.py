@@ -78,15 +78,15 @@ class Step:
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:
-    """The steps and all that they build on, each once (by fingerprint), inputs before what needs them."""
+    """The steps and all that they build on, each once (by folder), inputs before what needs them."""
     ordered: dict[str, Step] = {}
 
     def visit(step: Step) -> None:
-        if step.fingerprint in ordered:
+        if step.folder in ordered:
             return
         for other in step.inputs.values():
             visit(other)
-        ordered[step.fingerprint] = step
+        ordered[step.folder] = step
 
     for step in steps:
         visit(step)

@@ -116,9 +116,9 @@ def make_plan(
     planned: dict[str, PlannedStep] = {}
 
     def plan_step(step: Step, cost: Cost | None, measured: bool) -> PlannedStep:
-        if step.fingerprint not in planned:
-            planned[step.fingerprint] = PlannedStep(step, store.state(step), cost, measured)
-        return planned[step.fingerprint]
+        if step.folder not in planned:
+            planned[step.folder] = PlannedStep(step, store.state(step), cost, measured)
+        return planned[step.folder]
 
     cells = []
     for steps in graph.cells:

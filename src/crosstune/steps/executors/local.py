@@ -28,11 +28,9 @@ def execute(steps: Iterable[Step], store: Store, on_event: OnEvent) -> None:
     failed: dict[str, Step] = {}
     errors: list[tuple[Step, CrosstuneError]] = []
     for step in in_order(steps):
-        culprit = next(
-            (failed[other.fingerprint] for other in step.inputs.values() if other.fingerprint in failed), None
-        )
+        culprit = next((failed[other.folder] for other in step.inputs.values() if other.folder in failed), None)
         if culprit is not None:
-            failed[step.fingerprint] = culprit
+            failed[step.folder] = culprit
             on_event(Skipped(step, culprit))
             continue
         try:
@@ -40,7 +38,7 @@ def execute(steps: Iterable[Step], store: Store, on_event: OnEvent) -> None:
         except StorageFailure:
             raise
         except CrosstuneError as error:
-            failed[step.fingerprint] = step
+            failed[step.folder] = step
             errors.append((step, error))
             on_event(Failed(step, error))
     if errors:
