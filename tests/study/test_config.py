@@ -139,3 +139,10 @@ def test_the_resolved_study_has_the_defaults_and_means_the_same(quick):
         {"lora": again["adaptation"][0]["lora"]}
     ]
     assert cells(again) == cells(quick)
+
+
+def test_examples_longer_than_the_context_are_refused_before_anything_runs(quick):
+    # gemma-3-270m reads 32,768 tokens.
+    quick["training"] |= {"max_length": 40_000, "tokens_per_device_batch": 40_000}
+    with pytest.raises(InvalidStudy, match=r"max_length \(40000\) is longer than the context of gemma-3-270m \(32768"):
+        cells(quick)

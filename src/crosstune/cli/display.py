@@ -1,5 +1,6 @@
 """The live picture of a running study: which step, how fast, how long still."""
 
+import logging
 import time
 from types import TracebackType
 
@@ -16,6 +17,14 @@ _SECONDS_BETWEEN_LINES = 30.0
 """Where there is no terminal to redraw, progress is a line this often."""
 
 
+class _Notes(logging.Handler):
+    """Shows what parts of crosstune warn of, such as conversations that were cut."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one warning above the bars."""
+        console.print(f"[yellow]note:[/yellow] {escape(record.getMessage())}", soft_wrap=True)
+
+
 class RunDisplay:
     """Shows the events of a run: bars on a terminal, lines elsewhere. Use as a context manager."""
 
@@ -29,6 +38,7 @@ class RunDisplay:
         self._first_done: int | None = None
         self._last_line = time.monotonic()
         self._live = console.is_terminal
+        self._notes = _Notes(logging.WARNING)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -41,6 +51,7 @@ class RunDisplay:
         self._step_bar = self._bars.add_task("", total=1.0, status="", visible=False)
 
     def __enter__(self) -> "RunDisplay":
+        logging.getLogger("crosstune").addHandler(self._notes)
         self._bars.start()
         return self
 
@@ -48,6 +59,7 @@ class RunDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        logging.getLogger("crosstune").removeHandler(self._notes)
         self._show_found()
 
     def on_wait(self, holder: str) -> None:

@@ -49,7 +49,7 @@ class InstructionsConfig(BaseModel):
     revision: str | None = None
     """Hub only: branch, tag or commit. None: the newest; name a commit for a study that others should repeat."""
     label: str | None = Field(default=None, pattern=r"^[\w.+-]{1,40}$")
-    """What folders and tables call it, with the number of examples added. None: made of its source and what is mixed in."""
+    """What folders and tables call it, the number of examples added. None: made of its source and what is mixed in."""
     mixed_with: tuple["InstructionsConfig", ...] = ()
     """Further sets, each with its own settings, whose conversations are added to those of this one."""
 

@@ -17,7 +17,7 @@ from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
 from crosstune.analysis.found_languages import found_languages
 from crosstune.analysis.levels import LevelGrid, in_table_order, instruction, level_frame, level_grid, mean_level_frame
-from crosstune.analysis.selection import choose_from
+from crosstune.analysis.selection import Over, choose_from
 from crosstune.analysis.tables import StudyTables
 from crosstune.analysis.training_costs import FINAL_SHARE, answering_costs, training_costs
 from crosstune.reporting import charts, text, wording
@@ -33,6 +33,7 @@ def write_report(
     study_yaml: str,
     provenance: Mapping[str, str],
     facet: str = "correct_language",
+    over: Over = "all-languages",
     seed: int = 0,
     most_answers: int = MOST_ANSWERS,
 ) -> None:
@@ -45,6 +46,7 @@ def write_report(
         study_yaml: the resolved study file, shown as it is.
         provenance: what it was run with, such as versions and seeds, shown in this order.
         facet: what configurations are chosen by.
+        over: which of the two choices, always both shown, is marked as the one that the study asks for.
         seed: of the resamples behind the intervals. The same tables and seed give the same file.
         most_answers: answers that the page holds, so that a browser opens it at once; beyond, every so-many-th prompt.
 
@@ -70,6 +72,7 @@ def render(
     study_yaml: str,
     provenance: Mapping[str, str],
     facet: str = "correct_language",
+    over: Over = "all-languages",
     seed: int = 0,
     most_answers: int = MOST_ANSWERS,
 ) -> str:
@@ -107,6 +110,7 @@ def render(
         tuned=tuned,
         bases=bases,
         selection=selection,
+        recommended=selection.recommended(over),
         headline=wording.headline(selection, rated),
         opening=wording.opening(selection, grid, bases, rated),
         caveats=wording.caveats(

@@ -94,9 +94,10 @@ def points_range(low: float | None, high: float | None, facet: Facet) -> str:
     return "" if low is None or high is None else f"{points(low, facet)} to {points(high, facet)}"
 
 
-def unit(facet: Facet) -> str:
-    """What a difference is counted in."""
-    return "points" if facet.is_share else "of its scale"
+def difference(value: float | None, facet: Facet) -> str:
+    """A difference with what it is counted in: `1 point`, `40 points`, `0.30 of its scale`."""
+    shown = points(value, facet)
+    return f"{shown} {'point' if shown in ('1', '−1') else 'points'}" if facet.is_share else f"{shown} of its scale"
 
 
 def listing(items: Sequence[str], limit: int = 8) -> str:

@@ -5,7 +5,7 @@ from crosstune.analysis.configurations import Configuration
 from crosstune.analysis.facets import Facet
 from crosstune.analysis.levels import LevelGrid
 from crosstune.analysis.selection import Choice, Selection
-from crosstune.reporting.text import bounds, language_name, level, listing, plural, points, points_range, unit
+from crosstune.reporting.text import bounds, difference, language_name, level, listing, plural, points, points_range
 
 MANY_UNRATED = 0.1
 """From this share of answers without a verdict on, the report warns of it."""
@@ -53,7 +53,7 @@ def _headline_of_cost(selection: Selection, facet: Facet) -> str:
         return "English alone and all languages choose differently, but the difference may be chance"
     if by_english.pick is None:
         return f"English alone cannot tell {len(by_english.tied)} configurations apart; other languages can"
-    return f"Choosing by English alone costs {points(mean['cost'], facet)} {unit(facet)} on average over all languages"
+    return f"Choosing by English alone costs {difference(mean['cost'], facet)} on average over all languages"
 
 
 def opening(selection: Selection, grid: LevelGrid | None, bases: list[Configuration], facet: Facet) -> list[str]:
@@ -138,12 +138,8 @@ def _cost(selection: Selection, facet: Facet) -> str:
         return "What that costs on average cannot be said: rated answers are missing in some language."
     interval = points_range(mean["low"], mean["high"], facet)
     if not interval:
-        return (
-            f"{who} costs {points(mean['cost'], facet)} {unit(facet)} on average in these answers, too few to say more."
-        )
-    sentence = (
-        f"{who} would cost {points(mean['cost'], facet)} {unit(facet)} on average (95\u00a0% interval {interval})"
-    )
+        return f"{who} costs {difference(mean['cost'], facet)} on average in these answers, too few to say more."
+    sentence = f"{who} would cost {difference(mean['cost'], facet)} on average (95\u00a0% interval {interval})"
     known = [row for row in selection.cost.to_dicts()[:-1] if row["cost"] is not None]
     worst = max(known, key=lambda row: row["cost"], default=None)
     if worst and worst["cost"] > 0 and len(known) > 1:
@@ -186,9 +182,9 @@ def _base_model(by_all: Choice, grid: LevelGrid, base: Configuration, mean: Inte
         shown = f" (difference {points(change.estimate, facet)}, {around})" if around else ""
         return f"{start}; that {best} differs from it is not shown{shown}."
     word = "gains" if change.estimate > 0 else "loses"
-    size = points(abs(change.estimate), facet)
+    size = difference(abs(change.estimate), facet)
     ends = (change.low, change.high) if change.estimate > 0 else (-change.high, -change.low)
-    return f"{start}; against it {best} {word} {size} {unit(facet)} ({points_range(*ends, facet)})."
+    return f"{start}; against it {best} {word} {size} ({points_range(*ends, facet)})."
 
 
 def caveats(

@@ -67,12 +67,21 @@ def _tunings(config: StudyConfig) -> Iterator[tuple[Tuning, dict[str, Any]]]:
             yield Tuning(instructions, adaptation, rate, seed, setting), axes
 
 
+def _require_context(base: BaseModel, config: TrainingConfig) -> None:
+    if base.shape is not None and config.max_length > base.shape.context_length:
+        raise InvalidStudy(
+            f"training.max_length ({config.max_length}) is longer than the context of {base.name} "
+            f"({base.shape.context_length} tokens)",
+            hint=f"set training.max_length to {base.shape.context_length} or less: longer examples are then cut",
+        )
+
+
 def expand(config: StudyConfig) -> list[Cell]:
     """The cells of a study, each base model's untuned cell before its tuned ones.
 
     Raises:
         ModelUnavailable: a base model is unknown.
-        InvalidStudy: two cells are the same, or an adaptation has no learning rate.
+        InvalidStudy: two cells are the same, an adaptation has no learning rate, or examples may exceed a context.
     """
     for adaptation in config.adaptation:
         if config.instructions and not getattr(config.learning_rate, adaptation.kind):
@@ -94,10 +103,10 @@ def expand(config: StudyConfig) -> list[Cell]:
             ending = _slug(generation_axes)
             cells.append(Cell(f"{short}_untuned{ending}", base, chat_format, None, generation, generation_axes))
             for tuning, axes in _tunings(config):
-                name = (
-                    f"{short}_{tuning.instructions.name}_{tuning.adaptation.name.replace(' ', '-')}_lr{tuning.learning_rate:g}_s{tuning.seed}"
-                    f"{_slug(axes)}{ending}"
-                )
+                _require_context(base, tuning.config)
+                adaptation = tuning.adaptation.name.replace(" ", "-")
+                how = f"{tuning.instructions.name}_{adaptation}_lr{tuning.learning_rate:g}_s{tuning.seed}{_slug(axes)}"
+                name = f"{short}_{how}{ending}"
                 cells.append(Cell(name, base, chat_format, tuning, generation, {**axes, **generation_axes}))
     names = [cell.name for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})

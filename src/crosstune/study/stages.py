@@ -152,4 +152,5 @@ def write_html(workspace: Workspace, *, title: str, select: SelectConfig, study_
         study_yaml=study_yaml,
         provenance=provenance,
         facet=select.by,
+        over=select.over,
     )
