@@ -171,3 +171,38 @@ def test_finished_and_failed_carry_what_a_display_needs(store):
     events = run_all(store, step("one"))
     assert [event.seconds >= 0 for event in events if isinstance(event, Finished)] == [True]
     assert not [event for event in events if isinstance(event, Failed)]
+
+
+def test_what_a_step_is_called_is_not_what_it_is(store):
+    run_all(store, step("one", config={"x": 1}))
+    renamed = step("another-name", config={"x": 1}, run=lambda workspace: pytest.fail("ran twice"))
+    assert kinds(run_all(Store(store.root), renamed)) == [("Found", "another-name")]
+    assert (Store(store.root).folder(renamed) / "a.txt").read_text() == "one"
+
+
+def test_two_names_of_one_step_in_one_run_are_done_once(store):
+    one, two = step("one", config={"x": 1}), step("two", config={"x": 1})
+    assert kinds(run_all(store, one, two)) == [("Started", "one"), ("Finished", "one"), ("Found", "two")]
+
+
+def test_an_equal_short_hash_is_not_taken_for_the_same_step(store):
+    one = step("one")
+    run_all(store, one)
+    impostor = store.folder(one).with_name(f"x-{step('two').fingerprint[:8]}")
+    store.folder(one).rename(impostor)
+    assert Store(store.root).state(step("two")) is State.NEW
+
+
+def test_foreign_files_in_the_root_are_passed_over(store):
+    run_all(store, step("one"))
+    for name, content in (("a", "[]"), ("b", '{"fingerprint": "x", "files": {}}'), ("c", "torn")):
+        (store.root / "kind" / name).mkdir()
+        (store.root / "kind" / name / "manifest.json").write_text(content)
+    assert store.explain(step("two")).reasons == ('x: "one" -> "two"',)
+
+
+@pytest.mark.parametrize("root", ["a-file", "a-file/below", "x" * 300])
+def test_a_root_that_cannot_be_is_named(tmp_path, root):
+    (tmp_path / "a-file").write_text("")
+    with pytest.raises(StorageFailure, match=r"cannot be made|cannot be written"):
+        run_all(Store(tmp_path / root), step("one"))

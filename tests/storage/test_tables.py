@@ -3,7 +3,7 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstune.errors import InvalidData, StorageFailure
@@ -28,6 +28,7 @@ def response(text="да", prompt_id="a/1"):
     return Response("run", prompt_id, "ru", text, Ending.LENGTH, 3, 4, 0.5)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(prompts, max_size=4))
 def test_records_come_back_from_parquet_as_they_were(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("tables") / "prompts.parquet"

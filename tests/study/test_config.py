@@ -68,7 +68,16 @@ def test_a_misspelt_key_names_line_and_nearest_key():
         ({"learning_rate": [-1e-4]}, "greater than 0"),
         ({"training": {"max_steps": 0}}, "training.max_steps.*greater than or equal to 1, not 0"),
         ({"name": "a/b"}, "name"),
-        ({"seeds": []}, "seeds"),
+        ({"seeds": []}, "seeds: should have at least one item"),
+        ({"seeds": True}, "seeds: should not be true"),
+        ({"learning_rate": [True]}, "should not be true"),
+        ({"training": {"max_steps": False}}, "training.max_steps: should not be false"),
+        ({"training": {"packing": 3}}, "training.packing: should be true or false|valid boolean"),
+        ({"training": [{"max_steps": 3}]}, "training: should be a mapping such as"),
+        ({"generation": []}, "generation: should be a mapping such as"),
+        ({"adaptation": []}, "adaptation: should have at least one item"),
+        ({"base_models": None}, "not null"),
+        ({"learning_rate": 0}, "greater than 0"),
         ({"prompts": {"sets": ["everyday"], "languages": ["fr-CA"]}}, "did you mean 'fr'"),
     ],
 )
@@ -146,3 +155,34 @@ def test_examples_longer_than_the_context_are_refused_before_anything_runs(quick
     quick["training"] |= {"max_length": 40_000, "tokens_per_device_batch": 40_000}
     with pytest.raises(InvalidStudy, match=r"max_length \(40000\) is longer than the context of gemma-3-270m \(32768"):
         cells(quick)
+
+
+def test_booleans_stay_where_they_belong(quick):
+    quick["training"] |= {"packing": False, "gradient_checkpointing": {"full": True, "lora": False}}
+    assert cells(quick)[1].tuning.config.packing is False
+    parse_study(StudyDocument(quick, None, "s.yaml"))
+
+
+def test_settings_of_speed_are_no_axis(quick):
+    quick["training"]["save_every"] = [1, 2]
+    with pytest.raises(InvalidStudy, match="changes speed and not results"):
+        cells(quick)
+
+
+def test_cells_that_differ_in_lora_settings_have_names_of_their_own(quick):
+    quick |= {"adaptation": [{"lora": {"alpha": [8, 16]}}], "learning_rate": [1e-4, 1.00000001e-4]}
+    assert len({cell.name for cell in cells(quick)}) == 5
+
+
+def test_relative_model_folders_start_from_the_study(quick, tiny_model):
+    config = StudyConfig.model_validate(quick | {"base_models": [f"./{tiny_model.name}"]})
+    assert expand(config, tiny_model.parent)[0].base_model.kind == "folder"
+
+
+def test_errors_in_overrides_name_the_override(quick):
+    text = "name: a\nbase_models: [gemma-3-270m]\nprompts: {sets: [everyday], languages: [en]}\nselect:\n  bye: x\n"
+    document = StudyDocument.parse(text, "s.yaml").with_overrides(["training.max_step=8", "select.over=english"])
+    with pytest.raises(InvalidStudy) as caught:
+        parse_study(document)
+    assert "--set training.max_step=8: unknown key 'max_step'" in str(caught.value)
+    assert "s.yaml:5: unknown key 'bye' in select" in str(caught.value)

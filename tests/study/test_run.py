@@ -1,21 +1,25 @@
 """Whole studies on a tiny model: run, resume, kill, share, fail."""
 
+import dataclasses
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from crosstune import Study
-from crosstune.errors import StepFailed
+from crosstune.analysis.selection import choose
+from crosstune.errors import InvalidData, InvalidStudy, StepFailed
+from crosstune.reporting.report import render
 from crosstune.steps.events import Failed, Finished, Found, Started
 from crosstune.steps.store import State
 from crosstune.study.document import dump_yaml
+from tiny import write_tiny_model
 
 
 @pytest.fixture
@@ -156,8 +160,7 @@ def test_a_second_run_of_the_same_study_waits_or_says_who_holds_it(tiny, tmp_pat
 
 
 def test_a_cell_that_fails_leaves_the_others_finished(tiny, tiny_model, tmp_path):
-    broken = tmp_path / "broken-llama"
-    shutil.copytree(tiny_model, broken)
+    broken = write_tiny_model(tmp_path / "broken-llama", seed=1)
     weights = broken / "model.safetensors"
     study, events = load(tiny, overrides=[f"base_models=[{tiny_model}, {broken}]", "learning_rate=1e-3"]), []
     assert study.graph  # the identity is taken while the weights are whole
@@ -167,6 +170,8 @@ def test_a_cell_that_fails_leaves_the_others_finished(tiny, tiny_model, tmp_path
     assert {event.step.kind for event in events if isinstance(event, Failed)} <= {"training", "generation"}
     finished = [str(event.step) for event in events if isinstance(event, Finished)]
     assert any(name.startswith("scoring tiny-llama_starter-en") for name in finished)
+    report = study.report_path.read_text("utf-8")
+    assert "broken-llama_untuned failed and is not in this report" in report and "is damaged" in report
 
 
 def test_an_empty_grid_of_instructions_evaluates_the_base_alone(tiny):
@@ -184,3 +189,39 @@ def test_planning_loads_no_torch_and_nothing_from_the_network(tiny):
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
     assert float(output[0]) > 0 and output[1] == "[]"
+
+
+def test_a_training_that_diverged_is_left_out_of_the_choice_and_named(tiny):
+    study = load(tiny)
+    tables = study.run()
+    # What training writes when an update had to be refused: a last row without a loss.
+    worse = (pl.col("run").str.contains("lr0.005")) & (pl.col("step") == 3)
+    curves = tables.curves.with_columns(loss=pl.when(worse).then(None).otherwise(pl.col("loss")))
+    tables = dataclasses.replace(tables, curves=curves)
+    selection = choose(tables)
+    assert selection.diverged == {"lr 5e-3": 3} and selection.candidates == ("lr 5e-4",)
+    page = render(tables, title="t", study_yaml="", provenance={})
+    assert "diverged at update 3" in page
+
+
+def test_a_data_file_that_changes_after_planning_is_refused(tiny, tmp_path):
+    data = tmp_path / "mine.jsonl"
+    data.write_text('{"prompt": "What is up?", "completion": "The sky is up, as it has always been."}\n' * 1)
+    study = load(tiny, overrides=["instructions=[{source: mine.jsonl, language: en}]"])
+    assert study.graph
+    data.write_text('{"prompt": "What is down?", "completion": "The ground is down, as it has always been."}\n')
+    with pytest.raises(StepFailed, match="has changed since the study was started"):
+        study.run()
+
+
+def test_launchers_of_several_processes_are_refused(tiny, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InvalidStudy, match="WORLD_SIZE"):
+        load(tiny).run()
+
+
+def test_bad_data_is_found_by_the_plan(tiny, tmp_path):
+    (tmp_path / "torn.jsonl").write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "a", "compl')
+    for source, words in (("torn.jsonl", r"torn\.jsonl, line 2"), ("starter-en, examples: 301", "300")):
+        with pytest.raises(InvalidData, match=words):
+            load(tiny, overrides=[f"instructions=[{{source: {source}}}]"]).plan()

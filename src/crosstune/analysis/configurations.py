@@ -53,9 +53,11 @@ def configurations(cells: pl.DataFrame) -> list[Configuration]:
     axes = [*_MODEL_AXES, *further, "learning_rate"]
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in cells.sort("run").iter_rows(named=True):
-        key = (row["base_model"],) if not row["tuned"] else tuple(_hashable(row[axis]) for axis in axes)
-        groups.setdefault((row["tuned"], *key), []).append(row)
+        mine = axes if row["tuned"] else ["base_model", *further]
+        groups.setdefault((row["tuned"], *(_hashable(row[axis]) for axis in mine)), []).append(row)
     tuned_rows = [rows[0] for key, rows in groups.items() if key[0]]
+    untuned_rows = [rows[0] for key, rows in groups.items() if not key[0]]
+    between_untuned = [axis for axis in further if len({_hashable(row[axis]) for row in untuned_rows}) > 1]
     varying = [axis for axis in axes if len({_hashable(row[axis]) for row in tuned_rows}) > 1]
     shown = varying or ["learning_rate"]
     several_bases = len(set(cells["base_model"])) > 1
@@ -66,7 +68,8 @@ def configurations(cells: pl.DataFrame) -> list[Configuration]:
             label = ", ".join(_part(axis, row[axis]) for axis in shown)
             series = ", ".join(_part(axis, row[axis]) for axis in varying if axis != "learning_rate")
         else:
-            label = series = f"{row['base_model']}, untuned" if several_bases else "untuned base"
+            name = f"{row['base_model']}, untuned" if several_bases else "untuned base"
+            label = series = ", ".join([name, *(_part(axis, row[axis]) for axis in between_untuned)])
         found.append(
             Configuration(
                 label=label,
@@ -77,7 +80,7 @@ def configurations(cells: pl.DataFrame) -> list[Configuration]:
                 instructions=row["instructions"] or "",
                 adaptation=row["adaptation"] or "",
                 learning_rate=row["learning_rate"],
-                further={axis: row[axis] for axis in further} if row["tuned"] else {},
+                further={axis: row[axis] for axis in (further if row["tuned"] else between_untuned)},
             )
         )
 

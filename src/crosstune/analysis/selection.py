@@ -17,7 +17,7 @@ from crosstune.analysis.bootstrap import Interval
 from crosstune.analysis.configurations import Configuration, configurations
 from crosstune.analysis.levels import LevelGrid, level_grid
 from crosstune.analysis.tables import StudyTables
-from crosstune.analysis.training_costs import training_costs
+from crosstune.analysis.training_costs import diverged_configurations, training_costs
 from crosstune.errors import InvalidStudy, did_you_mean
 
 ENGLISH = "en"
@@ -77,6 +77,8 @@ class Selection:
     level by all languages minus the level by English, with its paired 95 % interval. Without rows when either
     choice fails; without intervals when both are the same configuration."""
     final_loss: dict[str, float] = field(default_factory=dict)
+    diverged: dict[str, int] = field(default_factory=dict)
+    """Configurations whose training diverged, with the first update at which it did; they are no candidates."""
 
     @property
     def same(self) -> bool:
@@ -129,7 +131,8 @@ def choose_from(tables: StudyTables, facet: str, grid: LevelGrid | None) -> Sele
             _frame([]),
             losses,
         )
-    candidates = {label: tuned[label] for label in grid.units if label in tuned}
+    diverged = diverged_configurations(tables)
+    candidates = {label: tuned[label] for label in grid.units if label in tuned and label not in diverged}
     english = (ENGLISH, ENGLISH)
     if english in grid.languages:
         by_english = _choose("english", grid, candidates, losses, english)
@@ -144,6 +147,7 @@ def choose_from(tables: StudyTables, facet: str, grid: LevelGrid | None) -> Sele
         by_all=by_all,
         cost=_cost(grid, by_english, by_all),
         final_loss=losses,
+        diverged=diverged,
     )
 
 

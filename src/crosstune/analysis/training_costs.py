@@ -58,6 +58,20 @@ def training_costs(tables: StudyTables) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_TRAINING_SCHEMA, orient="row")
 
 
+def diverged_configurations(tables: StudyTables) -> dict[str, int]:
+    """Configurations of which a training diverged, with the first update at which one did.
+
+    The last row of such a curve has no loss: its update was not made, and the model is that of the updates before.
+    """
+    steps = dict(tables.curves.filter(pl.col("loss").is_null()).group_by("run").agg(pl.col("step").min()).iter_rows())
+    found = {}
+    for configuration in configurations(tables.cells):
+        mine = [steps[run] for run in configuration.runs if run in steps]
+        if mine:
+            found[configuration.label] = min(mine)
+    return found
+
+
 def answering_costs(tables: StudyTables) -> pl.DataFrame:
     """Answers, tokens, time and how answers ended, by configuration.
 

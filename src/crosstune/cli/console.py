@@ -1,5 +1,6 @@
 """What commands share: the consoles, how errors and quantities look, the options of a study."""
 
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -23,12 +24,33 @@ SetOption = Annotated[
 ]
 
 
+_LONGEST = 4000
+
+
+def plain(text: str) -> str:
+    """Text that may hold anything, such as words from a data file, made safe for a terminal.
+
+    Control characters, which could move the cursor or change the title, and characters that turn the direction of
+    writing are shown as code points; markup of rich is taken literally; very long text is cut.
+    """
+    shown = "".join(
+        letter if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs") else f"\\u{ord(letter):04x}"
+        for letter in text[:_LONGEST]
+    )
+    return escape(shown + ("…" if len(text) > _LONGEST else ""))
+
+
 def show_error(error: CrosstuneError) -> None:
     """Prints an error meant for the user: where, what, and what would be right."""
-    where = f"[bold]{escape(error.where)}[/bold]: " if error.where else ""
-    error_console.print(f"[red bold]error:[/red bold] {where}{escape(error.message)}", soft_wrap=True)
+    where = f"[bold]{plain(error.where)}[/bold]: " if error.where else ""
+    error_console.print(f"[red bold]error:[/red bold] {where}{plain(error.message)}", soft_wrap=True)
     if error.hint:
-        error_console.print(f"       {escape(error.hint)}", soft_wrap=True)
+        error_console.print(f"       {plain(error.hint)}", soft_wrap=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 prompt`, `2 prompts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def duration(seconds: float | None) -> str:
@@ -41,7 +63,8 @@ def duration(seconds: float | None) -> str:
     for size, unit, lower_size, lower in ((86400, "days", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= size:
             rest = whole % size // lower_size
-            return f"{whole // size} {unit}" + (f" {rest} {lower}" if rest else "")
+            named = counted(whole // size, "day") if unit == "days" else f"{whole // size} {unit}"
+            return named + (f" {rest} {lower}" if rest else "")
     return f"{whole} s"
 
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from crosstune.cli.console import console, duration
+from crosstune.cli.console import console, duration, plain
 from crosstune.progress import Progress as Snapshot
 from crosstune.steps.events import Advanced, Event, Failed, Finished, Found, Skipped, Started, Waiting
 from crosstune.steps.step import Step
@@ -22,7 +22,7 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one warning above the bars."""
-        console.print(f"[yellow]note:[/yellow] {escape(record.getMessage())}", soft_wrap=True)
+        console.print(f"[yellow]note:[/yellow] {plain(record.getMessage())}", soft_wrap=True)
 
 
 class RunDisplay:
@@ -84,7 +84,7 @@ class RunDisplay:
                 console.print(f"[green]✓[/green] {_name(step)}  [dim]{duration(seconds)}[/dim]", soft_wrap=True)
             case Failed(step, error):
                 self._settle(step)
-                console.print(f"[red]✗[/red] {_name(step)}: {escape(str(error))}", soft_wrap=True)
+                console.print(f"[red]✗[/red] {_name(step)}: {plain(str(error))}", soft_wrap=True)
             case Skipped(step, because):
                 self._settle(step)
                 console.print(f"[yellow]–[/yellow] {_name(step)} left out: it needs {_name(because)}", soft_wrap=True)
@@ -117,7 +117,7 @@ class RunDisplay:
         if progress.tokens_per_second:
             parts.append(f"· {progress.tokens_per_second:.0f} tokens/s")
         if progress.note:
-            parts.append(f"· {escape(progress.note)}")
+            parts.append(f"· {plain(progress.note)}")
         if left is not None:
             parts.append(f"· {duration(left)} left")
         status = " ".join(parts)

@@ -1,5 +1,6 @@
 """The `crosstune` command. Commands import what they need when they run, so that --help answers at once."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -44,6 +45,9 @@ def options(
 
 def main() -> None:
     """Runs the command line; errors meant for the user end with status 1 and without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × or ✓ shows ? in their place
     try:
         app()
     except CrosstuneError as error:

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from crosstune.cli.console import RootOption, SetOption, StudyArgument, amount, console, duration, size
+from crosstune.cli.console import RootOption, SetOption, StudyArgument, amount, console, counted, duration, size
 
 if TYPE_CHECKING:
     from crosstune.study.plan import Plan, PlannedCell, PlannedStep
@@ -63,8 +63,8 @@ def show_plan(plan: "Plan") -> None:
     measured = any(step.measured for step in plan.steps if step.state != "finished")
     basis = "at speeds measured on earlier runs" if measured else "a rough guess before anything has run"
     console.print(
-        f"\n[bold]{escape(plan.name)}[/bold]: {len(plan.cells)} configurations × {plan.prompts} prompts, "
-        f"{len(plan.steps)} steps, {finished} of them finished",
+        f"\n[bold]{escape(plan.name)}[/bold]: {counted(len(plan.cells), 'configuration')} × "
+        f"{counted(plan.prompts, 'prompt')}, {len(plan.steps)} steps, {finished} of them finished",
         soft_wrap=True,
     )
     if finished < len(plan.steps):

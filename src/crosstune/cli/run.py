@@ -29,6 +29,7 @@ def run(
     """Run a study: tune, answer, score and report. Finished steps are kept; interrupted ones go on."""
     from crosstune.cli.display import RunDisplay
     from crosstune.cli.plan import show_plan
+    from crosstune.errors import StepFailed
     from crosstune.study.study import Study
 
     loaded = Study.load(study, overrides=overrides or [], root=root)
@@ -41,6 +42,10 @@ def run(
     try:
         with RunDisplay(planned) as display:
             tables = loaded.run(on_event=display.on_event, wait=wait, on_wait=display.on_wait)
+    except StepFailed:
+        if loaded.report_path.exists():
+            console.print(f"\nReport of what is finished: [bold]{escape(_shown(loaded.report_path.resolve()))}[/bold]")
+        raise
     except KeyboardInterrupt:
         again = ["crosstune", "run", str(study), *(part for value in overrides or [] for part in ("--set", value))]
         again += ["--root", str(root)] if root is not None else []

@@ -141,8 +141,12 @@ def _dolly(row: Row) -> list[Message]:
 
 def _alpaca(row: Row) -> list[Message]:
     earlier: list[Message] = []
-    for pair in row.get("history") or []:
-        if not isinstance(pair, Sequence) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+    history = row.get("history") or []
+    if not isinstance(history, Sequence):
+        raise BadRow("'history' is not a list of pairs of question and answer")
+    for pair in history:
+        is_pair = isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2
+        if not is_pair or not all(isinstance(text, str) for text in pair):
             raise BadRow("'history' is not a list of pairs of question and answer")
         earlier += _pair(*pair)
     question = _joined(_text(row, "instruction"), _text(row, "input", required=False))

@@ -12,6 +12,7 @@ from crosstune.instructions.rows import SourceRow, read_file, read_hub, rows_whe
 from crosstune.languages import languages
 from crosstune.records import Conversation, Message
 from crosstune.storage.digests import file_digest
+from crosstune.storage.paths import written_path
 
 READER_VERSION = 1
 """Raised with every change that can change the conversations read; part of the identity."""
@@ -37,9 +38,9 @@ def source_path(config: InstructionsConfig, base: Path) -> Path:
         InvalidData: no packaged set has this name, or no file is there.
     """
     if config.is_file:
-        path = base / Path(config.source).expanduser()
+        path = written_path(config.source, base)
         if not path.exists():
-            raise InvalidData("no such file of instructions", where=str(path), hint=_nearest_file(path))
+            raise InvalidData(f"no such file of instructions: {config.source[:200]}", hint=_nearest_file(path))
         return path
     packaged = packaged_paths()
     if config.source not in packaged:

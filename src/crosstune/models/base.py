@@ -12,6 +12,7 @@ from crosstune.models.safetensors_header import DamagedSafetensors, weight_files
 from crosstune.models.shape import ModelShape, shape_of_folder
 from crosstune.models.well_known import well_known
 from crosstune.storage.digests import file_digest
+from crosstune.storage.paths import written_path
 
 __all__ = ["BaseModel", "ModelShape", "model_identity", "resolve_base_model"]
 
@@ -110,7 +111,7 @@ def resolve_base_model(name: str, *, where: str | None = None, base: Path | None
     """
     if (packaged := PACKAGED_MODELS.get(name)) is not None:
         return BaseModel(name, "packaged", name, None, packaged.shape, packaged.chat_format)
-    folder = (base or Path()).joinpath(Path(name).expanduser()).resolve()
+    folder = written_path(name, base or Path()).resolve()
     if name.startswith(("./", "../", "/", "~")) or name in (".", "..") or (folder / "config.json").is_file():
         return _folder(name, folder, where)
     if (match := _HUB_ID.fullmatch(name)) is not None:

@@ -32,6 +32,11 @@ class PromptsConfig(BaseModel):
     limit: int | None = Field(default=None, ge=1)
     """So many prompts a set, language and modifier, taken from all tasks in turn. None: all."""
 
+    @field_validator("sets", "languages", "modifiers", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
     @field_validator("sets", "languages", "modifiers")
     @classmethod
     def _no_duplicates(cls, value: list[str]) -> list[str]:

@@ -7,6 +7,7 @@
                          an answer in that language
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from crosstune.errors import InvalidData, InvalidStudy, did_you_mean
 from crosstune.languages import language, languages
 from crosstune.prompts.config import LANGUAGE_PLACE, is_path
 from crosstune.records import Message, Prompt, Role
+from crosstune.storage.paths import written_path
 from crosstune.text.json_lines import read_json_lines, read_text
 
 _DATA = Path(__file__).parent / "data"
@@ -68,9 +70,10 @@ def set_path(entry: str, code: str, base: Path) -> Path:
         InvalidData: no such set, or the set lacks the language; says which it has.
     """
     if is_path(entry):
-        path = base / Path(entry.replace(LANGUAGE_PLACE, code)).expanduser()
+        path = written_path(entry.replace(LANGUAGE_PLACE, code), base)
         if not path.is_file():
-            there = [other for other in languages() if (base / entry.replace(LANGUAGE_PLACE, other)).is_file()]
+            files = {other: written_path(entry.replace(LANGUAGE_PLACE, other), base) for other in languages()}
+            there = [other for other, file in files.items() if file.is_file()]
             hint = "it has " + ", ".join(there) if there else f"nor is there one in another language under {base}"
             raise InvalidData(f"no file of prompts in '{code}'", where=str(path), hint=hint)
         return path
@@ -114,6 +117,7 @@ def read_set(entry: str, code: str, base: Path) -> list[SetPrompt]:
     for number, value in rows:
         where = f"{path}, line {number}"
         row = _row(value, where)
+        _refuse_half_characters(row, where)
         base_id = row.get("id", f"{name}/{number:0{width}d}")
         if not isinstance(base_id, str) or not base_id.strip() or "+" in base_id:
             raise InvalidData(f"{base_id!r} cannot be an id", where=where, hint="write text without '+'")
@@ -149,6 +153,13 @@ def _row(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
+def _refuse_half_characters(row: Mapping[str, Any], where: str) -> None:
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidData("there is half a character in it (a lone surrogate)", where=where) from error
+
+
 def _word(row: Mapping[str, Any], key: str, where: str) -> str:
     value = row.get(key, "")
     if not isinstance(value, str):
@@ -172,15 +183,19 @@ def _messages(row: Mapping[str, Any], where: str) -> tuple[Message, ...]:
         if not isinstance(item, dict) or not {"role", "content"} <= set(item):
             raise InvalidData(f"chat message {turn} is not an object with role and content", where=where)
         role, content = item["role"], item["content"]
-        if role not in _ROLES:
+        if not isinstance(role, str) or role not in _ROLES:
             raise InvalidData(f"chat message {turn} is by '{role}'", where=where, hint="known: " + ", ".join(_ROLES))
-        if not isinstance(content, str) or not content.strip():
+        if not isinstance(content, str):
+            raise InvalidData(f"the content of chat message {turn} is not text", where=where)
+        if not content.strip():
             raise InvalidData(f"chat message {turn} is empty", where=where)
-        try:
-            content.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise InvalidData(f"chat message {turn} has half a character (a lone surrogate)", where=where) from error
         messages.append(Message(_ROLES[role], content))
+    turns_taken = [message.role for message in messages if message.role != "system"]
+    in_turn = all(role == ("user", "assistant")[turn % 2] for turn, role in enumerate(turns_taken))
+    if messages[0].role != "system" and "system" in {message.role for message in messages}:
+        raise InvalidData("a system message stands after others", where=where, hint="put it first")
+    if turns_taken and turns_taken[-1] == "user" and not in_turn:
+        raise InvalidData("user and assistant do not take turns in the chat messages", where=where)
     if messages[-1].role != "user":
         raise InvalidData("the last chat message is not the user's: there is nothing to answer", where=where)
     return tuple(messages)

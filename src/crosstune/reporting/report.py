@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ def write_report(
     provenance: Mapping[str, str],
     facet: str = "correct_language",
     over: Over = "all-languages",
+    missing: Sequence[str] = (),
     seed: int = 0,
     most_answers: int = MOST_ANSWERS,
 ) -> None:
@@ -47,6 +48,7 @@ def write_report(
         provenance: what it was run with, such as versions and seeds, shown in this order.
         facet: what configurations are chosen by.
         over: which of the two choices, always both shown, is marked as the one that the study asks for.
+        missing: sentences on configurations that failed and are left out.
         seed: of the resamples behind the intervals. The same tables and seed give the same file.
         most_answers: answers that the page holds, so that a browser opens it at once; beyond, every so-many-th prompt.
 
@@ -59,6 +61,8 @@ def write_report(
         study_yaml=study_yaml,
         provenance=provenance,
         facet=facet,
+        over=over,
+        missing=missing,
         seed=seed,
         most_answers=most_answers,
     )
@@ -73,6 +77,7 @@ def render(
     provenance: Mapping[str, str],
     facet: str = "correct_language",
     over: Over = "all-languages",
+    missing: Sequence[str] = (),
     seed: int = 0,
     most_answers: int = MOST_ANSWERS,
 ) -> str:
@@ -113,9 +118,12 @@ def render(
         recommended=selection.recommended(over),
         headline=wording.headline(selection, rated),
         opening=wording.opening(selection, grid, bases, rated),
-        caveats=wording.caveats(
-            selection, grid, found, rated, unscored_answers=len(unscored), has_curves=not tables.curves.is_empty()
-        ),
+        caveats=[
+            *missing,
+            *wording.caveats(
+                selection, grid, found, rated, unscored_answers=len(unscored), has_curves=not tables.curves.is_empty()
+            ),
+        ],
         languages=[pair[0] for pair in grid.languages] if grid else [],
         instructions=len({instruction(name) for name in tables.responses["prompt_id"].unique()}),
         panels=charts.level_panels(grid, rated, tuned, bases) if grid else [],

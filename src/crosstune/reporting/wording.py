@@ -61,7 +61,10 @@ def opening(selection: Selection, grid: LevelGrid | None, bases: list[Configurat
     if grid is None:
         return [f"Nothing can be said of {facet.title.lower()}: {selection.by_all.why_not}."]
     several = len(selection.candidates) > 1
-    sentences = []
+    sentences = [
+        f"The training of {_quote(label)} diverged at update {step}, so it is left out of the choice."
+        for label, step in list(selection.diverged.items())[:3]
+    ]
     if several:
         sentences += [_english(selection, facet), _all_languages(selection, facet), _cost(selection, facet)]
     elif selection.candidates and selection.by_all.tied:

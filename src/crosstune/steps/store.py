@@ -3,7 +3,7 @@
     <root>/
         <kind>/<name>-<hash8>/            finished: holds manifest.json, which was written last
         <kind>/<name>-<hash8>.partial/    under way or interrupted: holds step.json and what was written so far
-        .locks/<kind>/<name>-<hash8>.lock
+        .locks/<kind>/<hash8>.lock
 
 A step is finished when its folder exists under its final name with a manifest whose files have the sizes it says.
 """
@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,12 +23,14 @@ from typing import Any
 from crosstune.errors import StorageFailure
 from crosstune.steps.fingerprint import differences
 from crosstune.steps.step import Step
-from crosstune.storage.atomic import storage_errors, sync_folder, write_atomic
+from crosstune.storage.atomic import full_disk_errors, make_folder, storage_errors, sync_folder, write_atomic
 from crosstune.storage.digests import file_digest
 from crosstune.storage.locks import lock
 
 MANIFEST = "manifest.json"
+_PARTIAL = ".partial"
 IDENTITY = "step.json"
+_MANIFEST_KEYS = {"kind", "version", "config", "inputs", "fingerprint", "files", "started", "seconds"}
 _DIGEST_UP_TO_BYTES = 64 << 20
 """Larger files (weights) are recorded by size alone: reading 26 GB again to hash them would cost a minute a step."""
 
@@ -66,14 +68,31 @@ class Store:
         """
         self.root = root
         self._environment = environment
+        self._listed: dict[str, dict[str, str]] = {}
 
     def folder(self, step: Step) -> Path:
         """Where the finished output of a step lies, or will lie."""
-        return self.root / step.folder
+        return self._found(step, "")
 
     def partial_folder(self, step: Step) -> Path:
         """Where the output of a step grows."""
-        return self.root / (step.folder + ".partial")
+        return self._found(step, _PARTIAL)
+
+    def _found(self, step: Step, suffix: str) -> Path:
+        """The step's folder under its own name, else one of the same hash: what a step is called is not what it is."""
+        own = self.root / (step.folder + suffix)
+        with storage_errors(own):
+            if own.is_dir():
+                return own
+        if step.kind not in self._listed:
+            parent = self.root / step.kind
+            names = [entry.name for entry in os.scandir(parent)] if parent.is_dir() else []
+            self._listed[step.kind] = {_hash_and_suffix(name): name for name in names}
+        name = self._listed[step.kind].get(step.fingerprint[:8] + suffix)
+        if name is None:
+            return own
+        other = self.root / step.kind / name
+        return other if _identity_in(other) == step.identity else own
 
     def state(self, step: Step) -> State:
         """Whether a step is finished (and undamaged), interrupted, or new."""
@@ -102,11 +121,13 @@ class Store:
                 return f"{name} has {size} bytes instead of {facts['bytes']}"
         return None
 
-    def lock(
-        self, step: Step, *, wait: bool = True, on_wait: Callable[[str], None] | None = None
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def lock(self, step: Step, *, wait: bool = True, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
         """Holds a step, so that two processes never write the same output."""
-        return lock(self.root / ".locks" / (step.folder + ".lock"), str(step), wait=wait, on_wait=on_wait)
+        path = self.root / ".locks" / step.kind / f"{step.fingerprint[:8]}.lock"
+        with lock(path, str(step), wait=wait, on_wait=on_wait):
+            self._listed.pop(step.kind, None)  # another process may have finished it under another name meanwhile
+            yield
 
     @contextmanager
     def writing(self, step: Step) -> Iterator[Path]:
@@ -121,11 +142,14 @@ class Store:
         with storage_errors(partial):
             if folder.exists():  # damaged, or the caller would not write it again
                 shutil.rmtree(folder)
-            partial.mkdir(parents=True, exist_ok=True)
+            make_folder(partial)
+            for torn in partial.rglob(".*.tmp"):  # left by a kill inside an atomic write
+                torn.unlink()
             write_atomic(partial / IDENTITY, json.dumps(step.identity, ensure_ascii=False, indent=1))
         started, clock = datetime.now(UTC), time.monotonic()
-        with storage_errors(partial):
+        with full_disk_errors(partial):
             yield partial
+        with storage_errors(partial):
             self._complete(step, partial, started, time.monotonic() - clock)
 
     def _complete(self, step: Step, partial: Path, started: datetime, seconds: float) -> None:
@@ -143,16 +167,20 @@ class Store:
             **step.identity,
             "name": step.name,
             "fingerprint": step.fingerprint,
-            "input_folders": {name: other.folder for name, other in sorted(step.inputs.items())},
+            "input_folders": {
+                name: self.folder(other).relative_to(self.root).as_posix()
+                for name, other in sorted(step.inputs.items())
+            },
             "files": files,
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "environment": dict(self._environment()),
         }
         write_atomic(partial / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
-        folder = self.folder(step)
+        folder = self.root / step.folder
         partial.rename(folder)
         sync_folder(folder.parent)
+        self._listed.pop(step.kind, None)
 
     def manifests(self, kind: str) -> Iterator[dict[str, Any]]:
         """The manifests of all finished steps of a kind."""
@@ -191,13 +219,25 @@ def _comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
     return {"version": identity["version"], **identity["config"], "inputs": inputs}
 
 
+def _identity_in(folder: Path) -> Any:
+    try:
+        return json.loads((folder / IDENTITY).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _hash_and_suffix(name: str) -> str:
+    suffix = _PARTIAL if name.endswith(_PARTIAL) else ""
+    return name.removesuffix(_PARTIAL)[-8:] + suffix
+
+
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest in a folder, or None when there is none that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) and {"fingerprint", "files"} <= manifest.keys() else None
+    return manifest if isinstance(manifest, dict) and manifest.keys() >= _MANIFEST_KEYS else None
 
 
 def require_finished(store: Store, step: Step) -> Path:

@@ -11,11 +11,11 @@ from crosstune.errors import StorageFailure
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusals around a write to `path` into errors that say what to do.
+def full_disk_errors(path: Path) -> Iterator[None]:
+    """Turns running out of space around work that writes to `path` into an error that says what to do.
 
     Raises:
-        StorageFailure: no space left, quota exceeded, read-only or forbidden.
+        StorageFailure: no space left, or quota exceeded.
     """
     try:
         yield
@@ -26,13 +26,44 @@ def storage_errors(path: Path) -> Iterator[None]:
                 where=str(path.parent),
                 hint="free some space and run the same command again: what was finished is kept",
             ) from error
+        raise
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusals around a write to `path` into errors that say what to do.
+
+    Raises:
+        StorageFailure: no space left, quota exceeded, read-only or forbidden.
+    """
+    try:
+        with full_disk_errors(path):
+            yield
+    except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageFailure(
                 f"not allowed to write {path.name}",
                 where=str(path.parent),
                 hint="choose another folder with --root, or change its permissions",
             ) from error
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise StorageFailure(f"cannot be written ({error.strerror})", where=str(path)) from error
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it.
+
+    Raises:
+        StorageFailure: something else is in the way, the name is too long, or writing is not allowed.
+    """
+    with storage_errors(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+            raise StorageFailure(
+                f"the folder cannot be made ({error.strerror})", where=str(folder), hint="choose another folder"
+            ) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -52,7 +83,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         StorageFailure: the file cannot be written there.
     """
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(descriptor)
         temporary = Path(name)

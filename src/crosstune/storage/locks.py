@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from crosstune.errors import Busy
-from crosstune.storage.atomic import storage_errors, write_atomic
+from crosstune.storage.atomic import make_folder, storage_errors, write_atomic
 
 
 def _describe(holder: Path) -> str:
@@ -41,7 +41,7 @@ def lock(path: Path, what: str, *, wait: bool = True, on_wait: Callable[[str], N
     """
     holder = path.with_name(path.name + ".holder")
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         file_lock = FileLock(path)
         try:
             file_lock.acquire(blocking=False)

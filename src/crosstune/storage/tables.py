@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, Union, get_args, g
 import polars as pl
 
 from crosstune.errors import InvalidData, StorageFailure
-from crosstune.storage.atomic import atomic_path, storage_errors
+from crosstune.storage.atomic import atomic_path, make_folder, storage_errors
 
 
 class Record(Protocol):
@@ -178,7 +178,7 @@ class RecordLog(Generic[R]):
         self.path = path
         self._record = record
         with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             path.touch()
             self._cut_torn_line()
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.prompts.config import PromptsConfig
-from crosstune.study.axes import ADAPTATION_KINDS, for_adaptation, section_for_adaptation, variants
+from crosstune.study.axes import ADAPTATION_KINDS, section_for_adaptation, variants
 from crosstune.training.config import Adaptation, Lora, TrainingConfig
 
 
@@ -61,19 +61,21 @@ def _adaptations(value: Any) -> Any:
 
 
 def _by_adaptation(value: Any) -> Any:
-    if isinstance(value, dict) and not set(value) <= set(ADAPTATION_KINDS):
-        return value
-    return {kind: _as_list(for_adaptation(value, kind) or []) for kind in ADAPTATION_KINDS}
+    if isinstance(value, dict):
+        return {kind: _as_list(rates) for kind, rates in value.items()}
+    return {kind: _as_list(value) for kind in ADAPTATION_KINDS}
 
 
 def _training(value: Any) -> Any:
     if not isinstance(value, dict):
-        return value
+        raise ValueError("should be a mapping such as {max_steps: 100}; a list for one of its keys is an axis")
     return {kind: list(variants(section_for_adaptation(value, kind), TrainingConfig)) for kind in ADAPTATION_KINDS}
 
 
 def _generation(value: Any) -> Any:
-    return list(variants(value, GenerationConfig)) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        raise ValueError("should be a mapping such as {max_new_tokens: 100}; a list for one of its keys is an axis")
+    return list(variants(value, GenerationConfig))
 
 
 LearningRate = Annotated[float, Field(gt=0, lt=10)]
@@ -112,7 +114,9 @@ class StudyConfig(BaseModel):
     """Axis: the pretrained models to tune. Each is also answered untuned, as the row to compare with."""
     instructions: Annotated[list[InstructionsConfig], BeforeValidator(_instructions)] = []
     """Axis: the data to tune on. Empty: only the untuned base models are evaluated."""
-    adaptation: Annotated[list[Adaptation], BeforeValidator(_adaptations)] = [Adaptation(lora=Lora())]
+    adaptation: Annotated[list[Adaptation], BeforeValidator(_adaptations), Field(min_length=1)] = [
+        Adaptation(lora=Lora())
+    ]
     """Axis: `full: {}` or `lora: {rank: 16}`."""
     learning_rate: Annotated[LearningRates, BeforeValidator(_by_adaptation)] = LearningRates(full=[1e-5], lora=[1e-4])
     """Axis: peak learning rates, for all kinds of adaptation or for each."""

@@ -33,10 +33,11 @@ def dump_yaml(data: Mapping[str, Any]) -> str:
 class StudyDocument:
     """The content of a study file, and where each value stands in it."""
 
-    def __init__(self, data: dict[str, Any], tree: Any, name: str) -> None:
+    def __init__(self, data: dict[str, Any], tree: Any, name: str, overrides: tuple[str, ...] = ()) -> None:
         self.data = data
         self._tree = tree
         self.name = name
+        self._overrides = overrides
 
     @classmethod
     def read(cls, path: Path) -> "StudyDocument":
@@ -73,16 +74,24 @@ class StudyDocument:
             mark = error.problem_mark
             where = f"{name}:{mark.line + 1}" if mark is not None else name
             problem = (error.problem or str(error)).split("\n")[0]
-            hint = "check indentation, quotes and brackets"
+            hint = None if "duplicate" in problem else "check indentation, quotes and brackets"
             raise InvalidStudy(f"not valid YAML ({problem})", where=where, hint=hint) from None
-        except YAMLError as error:
-            raise InvalidStudy(f"not valid YAML ({error})", where=name) from None
+        except (YAMLError, ValueError, RecursionError) as error:
+            raise InvalidStudy(f"not valid YAML ({_first_line(error)})", where=name) from None
         if not isinstance(tree, CommentedMap):
             raise InvalidStudy("not a mapping of keys to values", where=name, hint="start with `name: my-study`")
         return cls(_plain(tree), tree, name)
 
     def where(self, location: Location) -> str:
-        """`file:line` of the value at `location`, or of the nearest thing around it that has a line."""
+        """`file:line` of the value at `location`, or of the nearest thing around it that has a line.
+
+        For a value that an override put there, the override.
+        """
+        written = tuple(str(part) for part in location)
+        for override in self._overrides:
+            path = tuple(override.partition("=")[0].split("."))
+            if written[: len(path)] == path:
+                return f"--set {override}"
         node, line = self._tree, None
         for part in location:
             try:
@@ -115,21 +124,15 @@ class StudyDocument:
                 )
             try:
                 value = _plain(YAML(typ="rt", pure=True).load(text))
-            except YAMLError as error:
-                raise InvalidStudy(f"the value of '{override}' is not YAML ({error})", where="--set") from None
+            except (YAMLError, ValueError, RecursionError) as error:
+                problem = _first_line(error)
+                raise InvalidStudy(f"the value of '{override}' is not YAML ({problem})", where="--set") from None
             _assign(data, path.split("."), value, override)
-        return StudyDocument(data, self._tree if not overrides else _without(self._tree, overrides), self.name)
+        return StudyDocument(data, self._tree, self.name, tuple(overrides))
 
 
-def _without(tree: Any, overrides: Sequence[str]) -> Any:
-    """The tree for line numbers, less the overridden values: an error in those must not point at a line of the file."""
-    heads = {override.partition("=")[0].split(".")[0] for override in overrides}
-    kept = CommentedMap()
-    for key, value in tree.items():
-        if key not in heads:
-            kept[key] = value
-            kept.lc.add_kv_line_col(key, tree.lc.data[key])
-    return kept
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _plain(node: Any) -> Any:
@@ -156,7 +159,7 @@ def _assign(data: Any, path: list[str], value: Any, override: str) -> None:
     for position, part in enumerate(path):
         last = position == len(path) - 1
         if isinstance(node, list):
-            if not part.isdigit() or int(part) >= len(node):
+            if not (part.isascii() and part.isdigit()) or int(part) >= len(node):
                 raise InvalidStudy(
                     f"'{override}': {'.'.join(path[:position])} has {len(node)} items, and '{part}' is none of them",
                     where="--set",

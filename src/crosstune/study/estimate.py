@@ -78,8 +78,9 @@ def training_cost(
         adapter = lora_parameters(shape, adaptation.lora.rank)
         weights = 2 * shape.parameters + 16 * adapter
         trained = adapter
-    # Weights are saved in fp32; a checkpoint also has two moments of the optimizer.
-    return Cost(tokens, seconds, weights + activations, 4 * trained, _CHECKPOINTS_KEPT * 12 * trained)
+    # Adapters are saved in fp32, whole models mostly in bf16; a checkpoint also has two moments of the optimizer.
+    saved = (2 if adaptation.lora is None else 4) * trained
+    return Cost(tokens, seconds, weights + activations, saved, _CHECKPOINTS_KEPT * 12 * trained)
 
 
 def generation_cost(

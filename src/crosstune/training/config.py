@@ -26,8 +26,13 @@ class Lora(BaseModel):
     """The adapter's output is multiplied by alpha / rank. None: twice the rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of an adapter's inputs that are zeroed while training."""
-    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    target_modules: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = "all-linear"
     """Names of the layers to adapt, as PEFT takes them. `all-linear`: every linear layer except the output layer."""
+
+    @field_validator("target_modules", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) and value != "all-linear" else value
 
 
 class Full(BaseModel):
@@ -59,8 +64,17 @@ class Adaptation(BaseModel):
 
     @property
     def name(self) -> str:
-        """A short name for tables and folders: `full` or `lora r16`."""
-        return f"lora r{self.lora.rank}" if self.lora is not None else "full"
+        """A short name for tables and folders: `full`, `lora r16`, `lora r16 alpha 8` with what is not the default."""
+        if self.lora is None:
+            return "full"
+        name = f"lora r{self.lora.rank}"
+        if self.lora.alpha is not None:
+            name += f" alpha {self.lora.alpha:g}"
+        if self.lora.dropout:
+            name += f" dropout {self.lora.dropout:g}"
+        if self.lora.target_modules != "all-linear":
+            name += f" on {'+'.join(self.lora.target_modules)}"
+        return name
 
 
 class TrainingConfig(BaseModel):
@@ -106,6 +120,11 @@ class TrainingConfig(BaseModel):
     with AVX512-BF16 or AMX), else fp32. Weights that are trained stay in fp32 in both."""
     report_to: tuple[str, ...] = ()
     """Experiment trackers to report to, such as `wandb`, `tensorboard` or `mlflow`; they must be installed."""
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("report_to")
     @classmethod

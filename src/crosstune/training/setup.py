@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from crosstune.errors import InvalidStudy
+from crosstune.errors import InvalidStudy, did_you_mean
 from crosstune.models.loading import load_model, pick_device, pick_dtype
 from crosstune.training.attention import use_segmented_attention
 from crosstune.training.batches import BatchPlan, plan_batches
@@ -102,6 +102,18 @@ def plan_training(lengths: Sequence[int], *, seed: int, config: TrainingConfig, 
     )
 
 
+def _require_modules(model: Any, lora: Lora) -> None:
+    if isinstance(lora.target_modules, str):
+        return
+    linear = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    endings = sorted({name.rsplit(".", 1)[-1] for name in linear})
+    for wanted in lora.target_modules:
+        if not any(name == wanted or name.endswith(f".{wanted}") for name in linear):
+            raise InvalidStudy(
+                f"lora.target_modules: the model has no linear layer '{wanted}'", hint=did_you_mean(wanted, endings)
+            )
+
+
 def _lora_config(lora: Lora) -> "LoraConfig":
     from peft import LoraConfig
 
@@ -120,7 +132,7 @@ def _trainer_config(
     from trl import SFTConfig
 
     on_gpu = torch.device(arithmetic.device).type == "cuda"
-    return SFTConfig(
+    settings = SFTConfig(
         output_dir=str(out / "checkpoints"),
         run_name=out.name,
         report_to=list(config.report_to) or "none",
@@ -149,6 +161,10 @@ def _trainer_config(
         save_total_limit=_CHECKPOINTS_KEPT,
         disable_tqdm=True,
     )
+    if settings.n_gpu > 1:
+        # Left alone, Trainer would split every planned batch over all GPUs it sees (torch.nn.DataParallel).
+        settings._n_gpu = 1
+    return settings
 
 
 def build_trainer(
@@ -171,6 +187,8 @@ def build_trainer(
 
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     batches = plan.device_batches()
+    if adaptation.lora is not None:
+        _require_modules(model, adaptation.lora)
     trainer = LearnedTokenTrainer(
         model=model,
         args=_trainer_config(

@@ -43,7 +43,7 @@ from crosstune.training.trainer import Diverged, Recorder
 
 logger = logging.getLogger(__name__)
 
-_NOT_IN_IDENTITY = {"save_every", "report_to"}
+_NOT_IN_IDENTITY = {"save_every", "report_to", "gradient_checkpointing"}
 
 
 def _identity(model_folder: Path, examples: ExampleSet, **decided: Any) -> str:
@@ -136,6 +136,7 @@ def train(
     out: Path,
     on_progress: OnProgress = ignore_progress,
     base_model_name: str | None = None,
+    base_model_revision: str | None = None,
 ) -> None:
     """Tunes a model on the answers of conversations, and writes the result into `out`.
 
@@ -154,6 +155,7 @@ def train(
         out: the folder of results.
         on_progress: told after each update.
         base_model_name: what an adapter names as its base model, such as a hub id; None: `model_folder`.
+        base_model_revision: the revision of it that an adapter names; None: none.
 
     Raises:
         InvalidData: no conversation can be learned from.
@@ -178,8 +180,8 @@ def train(
         **decided,
     )
     hint = (
-        f"lower training.tokens_per_device_batch (now {config.tokens_per_device_batch}, and at least "
-        "training.max_length) or set training.gradient_checkpointing: true; neither changes the result"
+        "set training.gradient_checkpointing: true, which goes on with what is done, or lower "
+        f"training.tokens_per_device_batch (now {config.tokens_per_device_batch}), which starts this training anew"
     )
     with quiet_libraries(), _tensorboard_folder(out, config), _write_errors(out), memory_errors("training", hint):
         checkpoint = newest_whole(out / "checkpoints", identity)
@@ -215,7 +217,15 @@ def train(
 
         trained = trainer.accelerator.unwrap_model(trainer.model)
         dtype = stored_dtype(model_folder)
-        save_model(trained, tokenizer, fmt, out / "model", dtype=dtype, base_model_name=base_model_name)
+        save_model(
+            trained,
+            tokenizer,
+            fmt,
+            out / "model",
+            dtype=dtype,
+            base_model_name=base_model_name,
+            base_model_revision=base_model_revision,
+        )
         write_table(out / "curve.parquet", CurveRow, recorder.rows)
         done = len(recorder.rows) if diverged_at_step is None else diverged_at_step - 1
         summary = {

@@ -39,12 +39,20 @@ def execute(steps: Iterable[Step], store: Store, on_event: OnEvent) -> None:
             raise
         except CrosstuneError as error:
             failed[step.folder] = step
+            _forget_frames(error)
             errors.append((step, error))
             on_event(Failed(step, error))
     if errors:
         first, why = errors[0]
         others = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
         raise StepFailed(f"{first} failed{others}: {why}", hint="every step that does not need it is finished and kept")
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Lets go of what an error's frames hold, such as the model that did not fit: further steps need the memory."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _finish(step: Step, store: Store, on_event: OnEvent) -> None:
