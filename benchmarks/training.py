@@ -247,7 +247,7 @@ def write_results(text: str) -> None:
 def main() -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--updates", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--data", default="starter-en", help="an instruction source: a packaged set or a file")
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))

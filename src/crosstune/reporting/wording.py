@@ -67,6 +67,7 @@ def opening(selection: Selection, grid: LevelGrid | None, bases: list[Configurat
     ]
     if several:
         sentences += [_english(selection, facet), _all_languages(selection, facet), _cost(selection, facet)]
+        sentences.append(_unseen_by_english(selection, grid, facet))
     elif selection.candidates and selection.by_all.tied:
         sentences.append(
             f"The study has one tuned configuration, so there is nothing to choose. It reaches "
@@ -152,6 +153,22 @@ def _cost(selection: Selection, facet: Facet) -> str:
     if mean["low"] is not None and mean["low"] <= 0:
         sentence += "; the interval reaches zero, so this difference may be chance"
     return sentence + "."
+
+
+def _unseen_by_english(selection: Selection, grid: LevelGrid, facet: Facet) -> str:
+    """The lowest of those that look alike in English, when it surely is below the best over all languages."""
+    tied, best = selection.by_english.tied, selection.by_all.taken
+    means = {label: grid.level(label, None).estimate for label in tied}
+    known = {label: mean for label, mean in means.items() if mean is not None and label not in best}
+    if not known or not best:
+        return ""
+    worst = min(known, key=lambda label: known[label])
+    parts = [(1 / len(best), label, None) for label in best]
+    gap = grid.bootstrap.interval(grid.coefficients(*parts, (-1.0, worst, None)))
+    if gap.estimate is None or gap.low is None or gap.low <= 0 or worst in selection.by_english.taken:
+        return ""
+    below = f"{difference(gap.estimate, facet)} ({points_range(gap.low, gap.high, facet)})"
+    return f"Nothing in English warns of {_quote(worst)}, which stands {below} below the best on average."
 
 
 def _base_models(selection: Selection, grid: LevelGrid, bases: list[Configuration], facet: Facet) -> str:
