@@ -5,7 +5,7 @@ from pathlib import Path
 SPECIALS = ["<pad>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 
 
-def write_tiny_model(folder: Path, seed: int = 0) -> Path:
+def write_tiny_model(folder: Path, seed: int = 0, context: int = 512) -> Path:
     """Writes a Llama of about 40,000 weights and a byte-level tokenizer to `folder`, as from_pretrained reads them."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -18,7 +18,7 @@ def write_tiny_model(folder: Path, seed: int = 0) -> Path:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(SPECIALS)
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=4096
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=context
     ).save_pretrained(folder)
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -28,7 +28,7 @@ def write_tiny_model(folder: Path, seed: int = 0) -> Path:
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=4096,
+        max_position_embeddings=context,
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,

@@ -1,13 +1,15 @@
 """A study on LIMA and on the paper's own prompt files, by path."""
 
 from crosstune import Study
+from tiny import write_tiny_model
 
 
-def test_limas_instructions_and_the_papers_prompts_by_path(reference, tiny_model, tmp_path):
+def test_limas_instructions_and_the_papers_prompts_by_path(reference, tmp_path):
+    model = write_tiny_model(tmp_path / "tiny-llama", context=4096)
     study = Study.from_dict(
         {
             "name": "paper-files",
-            "base_models": [str(tiny_model)],
+            "base_models": [str(model)],
             "instructions": [{"source": str(reference / "lima.en.jsonl"), "examples": 12, "language": "en"}],
             "adaptation": ["full"],
             "learning_rate": 1e-3,
@@ -21,7 +23,7 @@ def test_limas_instructions_and_the_papers_prompts_by_path(reference, tiny_model
             },
             "generation": {"max_new_tokens": 2},
         },
-        root=tmp_path,
+        root=tmp_path / "runs",
     )
     # 113 plain and 251 modified prompts in each of four languages
     assert study.plan().prompts == (113 + 251) * 4
