@@ -28,16 +28,18 @@ class ModelTemplate(ChatFormat):
     def pieces(self, messages: Sequence[Message], tokenizer: Any) -> list[Piece]:  # noqa: D102
         split_system(messages)
         rendering = _Rendering(messages, tokenizer)
-        if messages[-1].role == "user":
-            return rendering.split(rendering.upto(len(messages), open_answer=True))
+        is_prompt = messages[-1].role == "user"
         pieces: list[Piece] = []
-        whole, done = rendering.upto(len(messages)), 0
+        # Earlier answers are told apart in prompts too, so that a prompt and its conversation begin with equal tokens.
+        whole, done = rendering.upto(len(messages), open_answer=is_prompt), 0
         for number, message in enumerate(messages):
             if message.role != "assistant":
                 continue
             before = rendering.upto(number, open_answer=True)
             after = rendering.upto(number + 1)
             if not (whole.startswith(after) and after.startswith(before)):
+                if is_prompt:
+                    return rendering.split(whole)
                 raise InvalidStudy(
                     "the model's chat template renders earlier turns differently once others follow, so its answers "
                     "cannot be told from the rest",
