@@ -1,8 +1,7 @@
 import pytest
 from hand_tables import FACET, hand_tables, run
 
-from crosstune.analysis.selection import check_over, choose
-from crosstune.errors import InvalidStudy
+from crosstune.analysis.selection import choose
 
 LOW, HIGH = run("low", 5e-4), run("high", 5e-3)
 LOSSES = {"low": [3.0, 2.5, 2.0], "high": [3.0, 2.0, 1.0]}
@@ -105,8 +104,3 @@ def test_says_why_nothing_can_be_chosen(cells, values, english, everything):
     assert (everything is None) == bool(selection.by_all.tied)
     assert everything is None or everything in selection.by_all.why_not
     assert not selection.same or everything is None
-
-
-def test_unknown_criterion_names_the_nearest():
-    with pytest.raises(InvalidStudy, match="did you mean 'all-languages'"):
-        check_over("all-langauges")

@@ -9,7 +9,7 @@ high when many candidates are close.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast, get_args
+from typing import Literal
 
 import polars as pl
 
@@ -18,7 +18,6 @@ from crosstune.analysis.configurations import Configuration, configurations
 from crosstune.analysis.levels import LevelGrid, level_grid
 from crosstune.analysis.tables import StudyTables
 from crosstune.analysis.training_costs import diverged_configurations, training_costs
-from crosstune.errors import InvalidStudy, did_you_mean
 
 ENGLISH = "en"
 Over = Literal["english", "all-languages"]
@@ -88,17 +87,6 @@ class Selection:
     def recommended(self, over: Over) -> Choice:
         """The choice that the study's `select.over` asks for."""
         return self.by_english if over == "english" else self.by_all
-
-
-def check_over(over: str, *, where: str | None = None) -> Over:
-    """The name of a criterion, checked.
-
-    Raises:
-        InvalidStudy: there is no such criterion.
-    """
-    if over not in get_args(Over):
-        raise InvalidStudy(f"'{over}' is no way to select", where=where, hint=did_you_mean(over, get_args(Over)))
-    return cast(Over, over)
 
 
 def choose(

@@ -13,6 +13,7 @@ from crosstune.steps.events import Advanced, Event, Failed, Finished, Found, Ski
 from crosstune.steps.step import Step
 from crosstune.study.plan import Plan
 
+_LONGEST_NAME = 34
 _SECONDS_BETWEEN_LINES = 30.0
 """Where there is no terminal to redraw, progress is a line this often."""
 
@@ -41,7 +42,7 @@ class RunDisplay:
         self._notes = _Notes(logging.WARNING)
         self._bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[status]}"),
             console=console,
             transient=True,
@@ -99,7 +100,9 @@ class RunDisplay:
         self._step_started = self._last_line = time.monotonic()
         self._first_done = None
         note = "going on" if resumed else ""
-        self._bars.update(self._step_bar, description=_name(step), completed=0, total=1.0, status=note, visible=True)
+        self._bars.update(
+            self._step_bar, description=_short_name(step), completed=0, total=1.0, status=note, visible=True
+        )
         if not self._live and (resumed or self._guess.get(step.folder, 0) > _SECONDS_BETWEEN_LINES):
             about = f", about {duration(self._guess[step.folder])}" if self._known else ""
             console.print(f"  {_name(step)}{' goes on' if resumed else ''}{about}", soft_wrap=True)
@@ -141,6 +144,13 @@ class RunDisplay:
         share = 1.0 - min(left / max(self._total_seconds, left), 1.0)
         status = f"{share:.0%} · about {duration(left)} left" if self._known else ""
         self._bars.update(self._study_bar, completed=share, status=status)
+
+
+def _short_name(step: Step) -> str:
+    # The end of a cell's name is what sets it apart; a longer one would leave no room for the bar.
+    room = _LONGEST_NAME - len(step.kind)
+    name = step.name if len(step.name) <= room else "…" + step.name[1 - room :]
+    return f"[bold]{step.kind}[/bold] {escape(name)}"
 
 
 def _name(step: Step) -> str:
