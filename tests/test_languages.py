@@ -1,7 +1,9 @@
 """The table of languages: every row is usable, and unknown codes get the nearest right one."""
 
+import csv
 import re
 import unicodedata
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +21,7 @@ def test_every_row_is_whole() -> None:
         assert re.fullmatch(r"[a-z]{2,3}", code)
         assert re.fullmatch(r"[A-Z][a-z]{3}", entry.script), "an ISO 15924 code has four letters"
         assert entry.direction in ("ltr", "rtl")
+        assert entry.case in ("none", "plain", "dotted")
         assert entry.name.strip() == entry.name != ""
         assert entry.endonym.strip() == entry.endonym != ""
         assert unicodedata.is_normalized("NFC", entry.endonym)
@@ -28,6 +31,13 @@ def test_names_and_detector_labels_are_unique() -> None:
     table = languages()
     for column in ([e.name for e in table.values()], [label for e in table.values() for label in e.lid176]):
         assert len(set(column)) == len(column)
+
+
+def test_yes_and_no() -> None:
+    text = files("crosstune").joinpath("languages.tsv").read_text("utf-8")
+    for row in csv.DictReader(text.splitlines(), delimiter="\t"):
+        assert {row["encoder"], row["sentence_marks"]} <= {"yes", "no"}, row["code"]
+    assert {code for code, entry in languages().items() if not entry.sentence_marks} == {"th", "lo"}
 
 
 def test_endonyms_are_written_in_the_direction_of_the_table() -> None:

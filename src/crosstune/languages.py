@@ -1,7 +1,9 @@
 """The one table of languages. Everything that crosstune knows of a language by name stands in `languages.tsv`.
 
-Columns: code (ISO 639-1), English name, endonym, ISO 15924 script of everyday writing, direction, and the labels that
-the fastText detector lid.176 gives it (more than one where the detector splits what we count as one language).
+Columns: code (ISO 639-1), English name, endonym, ISO 15924 script of everyday writing, direction, the labels that the
+fastText detector lid.176 gives it (more than one where the detector splits what we count as one language), whether its
+letters have capitals, whether its sentences end in a mark, and whether the multilingual sentence encoder knows it (the
+16 languages that its authors name).
 """
 
 import csv
@@ -13,6 +15,7 @@ from typing import Literal, cast
 from crosstune.errors import InvalidStudy, did_you_mean
 
 Direction = Literal["ltr", "rtl"]
+Case = Literal["none", "plain", "dotted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,16 @@ class Language:
     script: str
     direction: Direction
     lid176: tuple[str, ...]
+    case: Case
+    """`none`: its letters have no capitals; `dotted`: the capital of i is İ, and the small letter of I is ı."""
+    sentence_marks: bool
+    """Whether sentences end in a mark; Thai and Lao part them by spaces, as they do phrases."""
+    encoder: bool
+    """Whether the sentence encoder of `text.embed` was trained on it."""
+    eldc: str
+    """What the detector ELD calls it; empty when it does not know it."""
+    flores: str
+    """What translation models trained on FLORES call it, such as `fra_Latn`; empty when they do not know it."""
 
 
 @cache
@@ -39,6 +52,11 @@ def languages() -> dict[str, Language]:
             script=row["script"],
             direction=cast(Direction, row["direction"]),
             lid176=tuple(row["lid176"].split()),
+            case=cast(Case, row["case"]),
+            sentence_marks=row["sentence_marks"] == "yes",
+            encoder=row["encoder"] == "yes",
+            eldc=row["eldc"],
+            flores=row["flores"],
         )
         for row in csv.DictReader(text.splitlines(), delimiter="\t")
     }

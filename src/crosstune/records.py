@@ -31,9 +31,14 @@ class Reason(StrEnum):
     TOO_SHORT = "too_short"
     """Too little running text to decide, after code and addresses are taken out."""
     UNDETERMINED = "undetermined"
-    """The detector is not sure enough of any language."""
+    """It cannot be told: the detector is not sure enough of any language, or the answer has not the form that a check
+    looks at (no list whose items could be counted)."""
     UNSUPPORTED_LANGUAGE = "unsupported_language"
     """The measure does not work for the requested language."""
+    NO_CASE = "no_case"
+    """No letter of the answer has a capital form, so capitals cannot be asked of it."""
+    NEEDS_JUDGE = "needs_judge"
+    """No program can tell whether it was followed; a judge or a person can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,20 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """How to verify that an answer follows what a modifier asks."""
+
+    kind: str
+    """A name in `prompts.checks.table.CHECKS`, such as `sentences`."""
+    parameters: str = "{}"
+    """A JSON object with sorted keys and no escapes beyond what JSON needs, such as `{"at_most": 3}`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """An instruction without an answer: what a tuned model is asked. `(id, language)` is unique in a study."""
 
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     id: str
     """The same in every language for the same instruction, such as `everyday/recipe-1` or `everyday/recipe-1+short`."""
@@ -75,6 +90,13 @@ class Prompt:
     messages: tuple[Message, ...]
     modifiers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """How to verify the modifiers, in their order; a modifier that needs no verifying has none."""
+    answers: tuple[str, ...] = ()
+    """For a question of facts: what an answer may contain to count as right (see `text.answers`); the first is the
+    best plain form."""
+    gloss: str = ""
+    """English translation, for readers; empty where the prompt is in English or is a version of an English one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def test_a_file(tmp_path: Path) -> None:
     assert conversations[1].messages[1].content == ENGLISH
 
 
-def test_json_list_json_lines_and_parquet_are_the_same(tmp_path: Path) -> None:
+def test_json_list_json_lines_parquet_and_csv_are_the_same(tmp_path: Path) -> None:
     import polars as pl
 
     values = rows(4)
@@ -52,6 +52,9 @@ def test_json_list_json_lines_and_parquet_are_the_same(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
     pl.DataFrame(values).write_parquet(tmp_path / "data.parquet")
     expected = load(tmp_path)
+    pl.DataFrame(values).write_csv(tmp_path / "data.csv")
+    # Line 1 of the CSV file has the names, so that its rows have other numbers.
+    assert [c.messages for c in load(tmp_path, "data.csv")] == [c.messages for c in expected]
     for source in ("data.json", "lines/data.json", "data.parquet", str(tmp_path / "data.json")):
         assert load(tmp_path, source) == expected
 
@@ -149,7 +152,9 @@ def test_incomplete_rows_are_refused_or_left_out(tmp_path: Path) -> None:
         ("data.json", b"[]", "the set is empty"),
         ("data.jsonl", b"", "the file is empty"),
         ("data.parquet", b"PAR1 and then nothing", "not a whole Parquet file"),
-        ("data.csv", b"a,b\n", r"'.csv' is not a kind of file.*\.jsonl"),
+        ("data.xlsx", b"PK", r"'.xlsx' is not a kind of file.*\.jsonl"),
+        ("data.csv", b"prompt,completion\n", "the set is empty"),
+        ("data.csv", b"prompt,completion\na,b\nc\n", "line 3: 1 cell"),
         ("data.jsonl", '{"prompt": "é"}'.encode("utf-16"), "UTF-16"),
         ("data.jsonl", '\n{"prompt": "é"}'.encode("latin-1"), "line 2: not UTF-8"),
         ("data.jsonl", b'["a", "b"]\n', "line 1: a row is a list, not an object"),
@@ -200,22 +205,6 @@ def test_identity_is_of_content_and_settings_not_of_place(tmp_path: Path) -> Non
     assert first != identity("b/data.jsonl")
 
 
-def test_mixtures(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        write(tmp_path / f"{name}.jsonl", rows(6))
-    other = {"source": "b.jsonl", "examples": 2, "language": "fr"}
-    config = InstructionsConfig.model_validate({"source": "a.jsonl", "examples": 3, "mixed_with": [other]})
-    assert config.name == "a-3+b-2"
-    mixed = load_conversations(config, tmp_path)
-    assert mixed == load(tmp_path, "a.jsonl", examples=3) + load(tmp_path, "b.jsonl", examples=2, language="fr")
-    identity = instructions_identity(config, tmp_path)
-    assert json.loads(json.dumps(identity)) == identity
-    assert identity != instructions_identity(config.model_copy(update={"mixed_with": ()}), tmp_path)
-    twice = InstructionsConfig(source="a.jsonl", mixed_with=(InstructionsConfig(source="a.jsonl"),))
-    with pytest.raises(InvalidData, match=r"have the conversation 'a/1' \(6 such\)"):
-        load_conversations(twice, tmp_path)
-
-
 class Hub:
     """Stands where the network would be: answers `datasets.load_dataset` with a real data set, or fails as it does."""
 
@@ -255,7 +244,7 @@ def test_hub_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(int(c.id.rsplit("/", 1)[1]) % 2 == 1 and c.language == "fr" for c in conversations)
     with pytest.raises(InvalidData, match=r"no row has 'deu'.*'fra', 'eng'"):
         load_conversations(config.model_copy(update={"where": {"language": "deu"}}), tmp_path)
-    identity = instructions_identity(config, tmp_path)
+    (identity,) = instructions_identity(config, tmp_path)["parts"]
     assert identity["hub"] == "CohereLabs/aya_collection"
     assert identity["revision"] is None
 

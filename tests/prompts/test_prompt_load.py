@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from crosstune.errors import InvalidData
-from crosstune.prompts.config import PromptsConfig
-from crosstune.prompts.load import load_prompts, prompt_counts, prompts_identity
-from crosstune.prompts.sets import set_name
+from crosstune.prompts.config import PromptsConfig, prompt_source
+from crosstune.prompts.load import load_prompts, prompt_counts, prompt_notes, prompts_identity
+from crosstune.prompts.packaged import set_rows
 from crosstune.records import Message, Prompt
 
 REFERENCE = Path(os.environ.get("CROSSTUNE_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
@@ -144,9 +144,9 @@ def test_nothing_left(tmp_path: Path) -> None:
     write(tmp_path / "set.en.jsonl", [chat("1")])
     with pytest.raises(InvalidData, match="add 'none'"):
         load(tmp_path, modifiers=["in_en"])
-    write(tmp_path / "set.tr.jsonl", [chat("1")])
-    with pytest.raises(InvalidData, match=r"'short' has no wording in 'tr'.*en, fr, pt, ru"):
-        load(tmp_path, languages="tr", modifiers=["short"])
+    write(tmp_path / "set.la.jsonl", [chat("1")])
+    with pytest.raises(InvalidData, match=r"'short' has no wording in 'la'"):
+        load(tmp_path, languages="la", modifiers=["short"])
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,11 @@ def test_kinds_that_cannot_be_used(tmp_path: Path) -> None:
 def test_languages_must_be_parallel(tmp_path: Path) -> None:
     write(tmp_path / "set.en.jsonl", [chat("1"), chat("2")])
     write(tmp_path / "set.fr.jsonl", [chat("1")])
-    with pytest.raises(InvalidData, match=r"'set/002' is there in 'en' and missing in 'fr' \(1 such\)"):
+    with pytest.raises(InvalidData, match=r"'set/002' of the set 'set' is there in 'en' and missing in 'fr'") as caught:
         load(tmp_path, languages="en fr")
-    with pytest.raises(InvalidData, match="'set/002' is there in 'en' and missing in 'fr'"):
+    assert caught.value.where == str(tmp_path / "set.fr.jsonl")
+    assert str(tmp_path / "set.en.jsonl") + ", line 2" in str(caught.value)
+    with pytest.raises(InvalidData, match="'set/002' of the set 'set' is there in 'en' and missing in 'fr'"):
         load(tmp_path, languages="fr en")
     write(tmp_path / "set.fr.jsonl", [chat("1"), chat("2")])
     (tmp_path / "set.en.types").write_text("short\nlong\n", encoding="utf-8")
@@ -218,7 +220,7 @@ def test_missing_sets_and_languages(tmp_path: Path) -> None:
         load(tmp_path, "none.{language}.jsonl")
     with pytest.raises(InvalidData, match="did you mean 'everyday'"):
         load(tmp_path, "everydays")
-    with pytest.raises(InvalidData, match="'everyday' is not there in 'la'; it has en, fr, pt, ru"):
+    with pytest.raises(InvalidData, match="no prompts ship with crosstune in 'la'; they do in en, fr, pt, ru"):
         load(tmp_path, "everyday", "en la")
     with pytest.raises(InvalidData):
         prompts_identity(PromptsConfig(sets=["none.{language}.jsonl"], languages=["en"]), tmp_path)
@@ -244,7 +246,7 @@ def test_two_sets_with_one_name(tmp_path: Path) -> None:
     ],
 )
 def test_set_names(entry: str, name: str) -> None:
-    assert set_name(entry) == name
+    assert prompt_source(entry).set_name == name
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,6 @@ def test_set_names(entry: str, name: str) -> None:
         ({"modifiers": ["shrt"]}, "did you mean 'short'"),
         ({"modifiers": []}, "modifiers"),
         ({"limit": 0}, "limit"),
-        ({"sets": ["prompts.jsonl"]}, r"prompts.\{language\}.jsonl"),
         ({"langauges": ["en"]}, "langauges"),
     ],
 )
@@ -282,6 +283,36 @@ def test_identity_is_of_content_and_settings_not_of_place(tmp_path: Path) -> Non
     assert identity("b") != first
 
 
+def test_identity_is_of_the_rows_used(tmp_path: Path) -> None:
+    rows = [
+        {"id": row.id, "text": f"swali {row.id}", "answers": ["jibu"]}
+        for name in ("facts", "native")
+        for row in set_rows(name)
+    ]
+    path = write(tmp_path / "sw.jsonl", rows)
+
+    def identity(name: str) -> dict[str, object]:
+        return prompts_identity(PromptsConfig(sets=[name], languages=["sw"], language_files=["sw.jsonl"]), tmp_path)
+
+    facts, native = identity("facts"), identity("native")
+    rows[0]["answers"] = ["jibu", "majibu"]
+    write(path, rows)
+    assert identity("native") == native and identity("facts") != facts
+
+
+def test_notes_say_what_is_left_out() -> None:
+    config = PromptsConfig(
+        sets=["facts"], languages=["en", "ar"], modifiers=["none", "capitalised", "items_2", "items_3", "in_ar"]
+    )
+    notes = prompt_notes(config, Path())
+    assert notes[0] == "the modifier 'capitalised' is left out in ar: the Arabic script has no capital letters"
+    # No kind of fact has several items to name: 120 prompts in two languages. in_ar for Arabic prompts goes unsaid.
+    assert notes[1].startswith("the modifiers 'items_2', 'items_3' are left out for 240 prompts of 'facts'")
+    assert len(notes) == 2
+    # facts: en 120 as they are, 120 in capitals, 120 in Arabic; ar 120 as they are.
+    assert prompt_counts(config, Path()) == {"en": 360, "ar": 120}
+
+
 @needs_reference
 def test_the_papers_prompts() -> None:
     prompts = load(REFERENCE, "alpacaeval_test_subset.{language}.jsonl", "en fr pt ru")
@@ -301,3 +332,4 @@ def test_the_papers_modifiers() -> None:
     # The Russian file asks for German where the English one asks for Russian.
     assert {p.requested_language for p in prompts if p.language == "ru"} == {"ru", "de", "pt", "fr"}
     assert sum(p.modifiers == ("short",) for p in prompts) == 4 * 20
+    assert all(p.checks for p in prompts), "each kind of the paper is known"

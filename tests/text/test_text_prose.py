@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosstune.text.prose import letter_count, running_text
+from crosstune.text.prose import letter_count, running_text, without_code
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,11 @@ def test_running_text(answer: str, expected: str) -> None:
 )
 def test_letter_count(text: str, letters: int) -> None:
     assert letter_count(text) == letters
+
+
+def test_without_code_keeps_lines() -> None:
+    assert without_code("One.\n\n```py\nx = 1\n```\n- `two`\n") == "One.\n\n\n- `two`\n"
+    assert without_code("One.\n```\nopen") == "One.\n"
 
 
 @settings(max_examples=300, deadline=None)

@@ -8,6 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from crosstune.cli.console import RootOption, SetOption, StudyArgument, amount, console, counted, duration, size
+from crosstune.cli.overlaps import overlaps_as_data, show_overlaps
+from crosstune.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from crosstune.study.plan import Plan, PlannedCell, PlannedStep
@@ -27,7 +29,8 @@ def plan(
     from crosstune.study.study import Study
 
     loaded = Study.load(study, overrides=overrides or [], root=root)
-    planned = loaded.plan(accelerator=on)
+    with ProgressBar("comparing instructions with prompts") as bar:
+        planned = loaded.plan(accelerator=on, on_progress=bar.on_progress)
     if as_json:
         typer.echo(json.dumps(_as_data(planned), ensure_ascii=False, indent=1))
         return
@@ -76,6 +79,7 @@ def show_plan(plan: "Plan") -> None:
         )
     for note in plan.notes:
         console.print(f"[yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
+    show_overlaps(plan.overlaps)
 
 
 def _group(cell: "PlannedCell") -> tuple[str, str, str]:
@@ -116,6 +120,7 @@ def _as_data(plan: "Plan") -> dict[str, Any]:
         "peak_memory_bytes": plan.peak_memory_bytes,
         "disk_bytes": plan.disk_bytes,
         "notes": list(plan.notes),
+        "contamination": [overlaps_as_data(item) for item in plan.overlaps],
         "steps": [
             {
                 "kind": item.step.kind,

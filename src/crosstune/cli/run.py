@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from crosstune.cli.console import RootOption, SetOption, StudyArgument, console, duration, error_console
+from crosstune.cli.progress_bar import ProgressBar
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -33,7 +34,8 @@ def run(
     from crosstune.study.study import Study
 
     loaded = Study.load(study, overrides=overrides or [], root=root)
-    planned = loaded.plan()
+    with ProgressBar("comparing instructions with prompts") as bar:
+        planned = loaded.plan(on_progress=bar.on_progress)
     show_plan(planned)
     console.print()
     # A polite kill, as batch systems send before the rude one, is treated like Ctrl-C.

@@ -129,7 +129,9 @@ def duration(seconds: float | None) -> str:
 REASONS = {
     "empty": "empty",
     "too_short": "too short to tell",
-    "undetermined": "language unclear",
+    "undetermined": "unclear",
+    "no_case": "no letters that have capitals",
+    "needs_judge": "needs a judge",
     "unsupported_language": "language not supported by the measure",
 }
 """Reasons for a reader; one that is not here is shown by its name."""

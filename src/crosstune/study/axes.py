@@ -30,12 +30,21 @@ def nested_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+def item_model(annotation: Any) -> type[BaseModel] | None:
+    """The pydantic model that the items of a list field have, or None."""
+    for part in inner_types(annotation):
+        if get_origin(part) in (list, tuple):
+            return nested_model(get_args(part)[0])
+    return None
+
+
 def variants(section: dict[str, Any], model: type[BaseModel]) -> Iterator[dict[str, Any]]:
     """All combinations of the lists in a section, the last key varying fastest.
 
     Args:
         section: a mapping from a study file, such as `{source: starter-en, examples: [50, 200]}`.
-        model: what it configures. A list for a field that is itself a list is a value, unless it holds lists.
+        model: what it configures. A list for a field that is itself a list is a value, unless it holds lists; lists
+            within its items, such as the weights of a mixture's parts, are axes.
     """
     choices: list[list[Any]] = []
     for key, value in section.items():
@@ -47,9 +56,19 @@ def variants(section: dict[str, Any], model: type[BaseModel]) -> Iterator[dict[s
         is_axis = isinstance(value, list) and bool(value)
         if is_axis and field is not None and takes_list(field.annotation):
             is_axis = any(isinstance(item, list) for item in value)
+            items = item_model(field.annotation)
+            if items is not None and not is_axis:
+                choices.append(_combined(value, items))
+                continue
         choices.append(value if is_axis else [value])
     for combination in product(*choices):
         yield dict(zip(section, combination, strict=True))
+
+
+def _combined(items: list[Any], model: type[BaseModel]) -> list[list[Any]]:
+    """All lists of one variant of each item; what is no mapping stays, for pydantic to refuse."""
+    choices = [list(variants(item, model)) if isinstance(item, dict) else [item] for item in items]
+    return [list(combination) for combination in product(*choices)]
 
 
 def for_adaptation(value: Any, kind: str) -> Any:

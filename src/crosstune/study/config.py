@@ -37,6 +37,10 @@ class SelectConfig(BaseModel):
     """Compare by the mean over all languages, or by English alone (which the report always shows too)."""
 
 
+Action = Literal["report", "remove", "refuse"]
+"""What is done about instruction data that overlaps with the prompts."""
+
+
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
@@ -126,6 +130,10 @@ class StudyConfig(BaseModel):
     """How to tune; see the keys of TrainingConfig. Lists are axes."""
     prompts: PromptsConfig
     """What the models are asked."""
+    contamination: Action = "report"
+    """What to do about conversations of the instructions that overlap with prompts: `report` lists them in the plan and
+    the report, `remove` leaves them out (where a number of examples is given, others take their places), `refuse` ends
+    with an error."""
     generation: Annotated[list[GenerationConfig], BeforeValidator(_generation)] = [GenerationConfig()]
     """How answers are generated; see the keys of GenerationConfig. Lists are axes."""
     scorers: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = ["correct_language"]

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from crosstune.errors import CrosstuneError, InvalidData
 from crosstune.instructions.config import InstructionsConfig
+from crosstune.instructions.contamination import contamination_identity
 from crosstune.instructions.load import instructions_identity
 from crosstune.models.base import model_identity
 from crosstune.prompts.config import PromptsConfig
@@ -24,12 +25,13 @@ from crosstune.scoring.score import scorer_versions
 from crosstune.steps.step import Step
 from crosstune.study import stages
 from crosstune.study.config import StudyConfig
+from crosstune.study.contamination import step_identity
 from crosstune.study.document import Location
 from crosstune.study.grid import TRAINING_SPEED, Cell, Tuning
 from crosstune.text.identify import detector_identity
 
 # Raised when the code of a stage changes what it writes; results of an older version are then made again.
-VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 1, "report": 1}
+VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 2, "report": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def build_graph(
     instructions: dict[str, Step] = {}
     for item in config.instructions:
         with placed(where(("instructions",))):
-            step = _instructions(item, base)
+            step = _instructions(item, config, base)
         instructions.setdefault(item.model_dump_json(), step)
     steps = []
     for cell in cells:
@@ -92,7 +94,7 @@ def build_graph(
             training = _training(cell, cell.tuning, models[cell.base_model], data)
         generation = _generation(cell, models[cell.base_model], prompts, training)
         steps.append(CellSteps(cell, training, generation, _scoring(cell, config.scorers, prompts, generation)))
-    results = _results(config, steps, prompts, list(instructions.values()))
+    results = _results(config, steps, prompts, list(instructions.values()), base)
     return StudyGraph(prompts, tuple(steps), results, _report(config, results, study_yaml, missing))
 
 
@@ -108,21 +110,29 @@ def placed(where: str) -> Iterator[None]:
         raise InvalidData(f"{error.filename} cannot be read ({error.strerror})", where=where) from error
 
 
-def _instructions(config: InstructionsConfig, base: Path) -> Step:
-    identity = instructions_identity(config, base)
+def _instructions(config: InstructionsConfig, study: StudyConfig, base: Path) -> Step:
+    added = step_identity(config, study.prompts, study.contamination, base)
+    identity = instructions_identity(config, base) | added
     return Step(
         kind="instructions",
         name=config.name,
         version=VERSIONS["instructions"],
         config=identity,
         inputs={},
-        run=partial(stages.write_conversations, config=config, base=base, identity=identity),
+        run=partial(
+            stages.write_conversations,
+            config=config,
+            prompts=study.prompts,
+            contamination=study.contamination,
+            base=base,
+            identity=identity,
+        ),
     )
 
 
 def _prompts(config: PromptsConfig, base: Path) -> Step:
     identity = prompts_identity(config, base)
-    sets = "+".join(PurePath(name).name.split(".")[0] for name in config.sets)
+    sets = "+".join(source.set_name for source in config.sources)
     return Step(
         kind="prompts",
         name=f"{sets}_{'-'.join(config.languages)}",
@@ -178,7 +188,9 @@ def _scoring(cell: Cell, scorers: Sequence[str], prompts: Step, generation: Step
     )
 
 
-def _results(config: StudyConfig, cells: Sequence[CellSteps], prompts: Step, instructions: Sequence[Step]) -> Step:
+def _results(
+    config: StudyConfig, cells: Sequence[CellSteps], prompts: Step, instructions: Sequence[Step], base: Path
+) -> Step:
     # Data first: what is wrong with it must show before the first model runs.
     inputs = {"prompts": prompts, **{f"instructions/{step.name}": step for step in instructions}}
     for steps in cells:
@@ -191,9 +203,16 @@ def _results(config: StudyConfig, cells: Sequence[CellSteps], prompts: Step, ins
         kind="results",
         name=config.name,
         version=VERSIONS["results"],
-        config={"cells": table},
+        config={"cells": table, "contamination": config.contamination, "compared": contamination_identity()},
         inputs=inputs,
-        run=partial(stages.collect, cells=table),
+        run=partial(
+            stages.collect,
+            cells=table,
+            instructions=tuple(config.instructions),
+            prompts=config.prompts,
+            contamination=config.contamination,
+            base=base,
+        ),
     )
 
 

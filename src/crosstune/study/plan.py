@@ -1,17 +1,18 @@
 """What a study would run and roughly what it costs, before anything costly runs. Loads no model, downloads nothing."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from crosstune.prompts.load import prompt_counts
+from crosstune.prompts.load import prompt_counts, prompt_notes
 from crosstune.steps.fingerprint import canonical
 from crosstune.steps.step import Step
 from crosstune.steps.store import State, Store, read_manifest
 from crosstune.study.config import StudyConfig
+from crosstune.study.contamination import DataOverlaps
 from crosstune.study.estimate import Cost, generation_cost, training_cost
 from crosstune.study.graph import CellSteps, StudyGraph
 from crosstune.study.machines import Machine, accelerator, this_machine
@@ -68,6 +69,7 @@ class Plan:
         steps: every step once.
         prompts: prompts each model answers.
         notes: what to know before starting, such as models to fetch or too little memory.
+        overlaps: of each set of instructions with the prompts.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     prompts: int
     notes: tuple[str, ...]
+    overlaps: tuple[DataOverlaps, ...] = ()
 
     @property
     def seconds_left(self) -> float | None:
@@ -106,7 +109,13 @@ class Plan:
 
 
 def make_plan(
-    config: StudyConfig, graph: StudyGraph, store: Store, base: Path, accelerator_name: str | None = None
+    config: StudyConfig,
+    graph: StudyGraph,
+    store: Store,
+    base: Path,
+    *,
+    accelerator_name: str | None = None,
+    overlaps: Sequence[DataOverlaps] = (),
 ) -> Plan:
     """The plan of a study; see `Study.plan`."""
     here = this_machine()
@@ -139,7 +148,7 @@ def make_plan(
     plan_step(graph.results, None, False)
     plan_step(graph.report, None, False)
     plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, ())
-    return Plan(config.name, machine, plan.cells, plan.steps, prompts, tuple(_notes(plan)))
+    return replace(plan, notes=(*prompt_notes(config.prompts, base), *_notes(plan)), overlaps=tuple(overlaps))
 
 
 def _notes(plan: Plan) -> Iterator[str]:

@@ -7,7 +7,7 @@ from crosstune.study.axes import ADAPTATION_KINDS
 from crosstune.study.config import StudyConfig
 from crosstune.training.config import Adaptation, TrainingConfig
 
-_GRID_MODELS = ("InstructionsConfig", "TrainingConfig", "GenerationConfig", "Lora")
+_GRID_MODELS = ("InstructionsConfig", "MixturePart", "TrainingConfig", "GenerationConfig", "Lora")
 """Models in which a list for a single value is an axis."""
 
 

@@ -1,11 +1,11 @@
 """What each kind of step does: reads tables from its inputs, calls one part of crosstune, writes tables.
 
-instructions/   conversations.parquet
+instructions/   conversations.parquet; overlaps.json where some were left out
 prompts/        prompts.parquet
 training/       model/ (adapter or checkpoint), curve.parquet, training.json
 generation/     responses.parquet, generation.json
 scoring/        scores.parquet
-results/        cells.parquet, prompts.parquet, responses.parquet, scores.parquet, curves.parquet
+results/        cells.parquet, prompts.parquet, responses.parquet, scores.parquet, curves.parquet, overlaps.parquet
 report/         report.html
 """
 
@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from crosstune.records import Conversation, Prompt, Response, Score
 from crosstune.steps.step import Workspace
 from crosstune.steps.store import read_manifest
 from crosstune.storage.atomic import write_atomic
-from crosstune.study.config import SelectConfig
+from crosstune.study.config import Action, SelectConfig
 from crosstune.study.grid import Cell, Tuning
 
 if TYPE_CHECKING:
@@ -34,14 +34,31 @@ if TYPE_CHECKING:
 
 
 def write_conversations(
-    workspace: Workspace, *, config: InstructionsConfig, base: Path, identity: Mapping[str, Any]
+    workspace: Workspace,
+    *,
+    config: InstructionsConfig,
+    prompts: PromptsConfig,
+    contamination: Action,
+    base: Path,
+    identity: Mapping[str, Any],
 ) -> None:
-    """Reads instruction data and takes the subset that the study asks for."""
-    from crosstune.instructions.load import instructions_identity, load_conversations
+    """Reads instruction data and takes the subset that the study asks for, without what overlaps with its prompts."""
+    from crosstune.instructions.load import draw, instructions_identity, read_parts
     from crosstune.storage.tables import write_table
+    from crosstune.study.contamination import find_overlaps, refuse, step_identity
 
-    conversations = load_conversations(config, base)
-    _require_unchanged(identity, instructions_identity(config, base), config.source)
+    left_out: list[str] = []
+    if contamination != "report":
+        found = find_overlaps(config, prompts, contamination, base, workspace.on_progress, at_plan=False)
+        refuse(found)
+        if contamination == "remove":
+            left_out = found.conversations
+            rows = [asdict(item) for item in found.overlaps]
+            write_atomic(workspace.out / "overlaps.json", json.dumps(rows, ensure_ascii=False, indent=1))
+    examples = draw(config, read_parts(config, base), set(left_out))
+    now = instructions_identity(config, base) | step_identity(config, prompts, contamination, base)
+    _require_unchanged(identity, now, config.name)
+    conversations = [example.conversation for example in examples]
     write_table(workspace.out / "conversations.parquet", Conversation, conversations)
 
 
@@ -57,7 +74,7 @@ def write_prompts(workspace: Workspace, *, config: PromptsConfig, base: Path, id
     from crosstune.storage.tables import write_table
 
     prompts = load_prompts(config, base)
-    _require_unchanged(identity, prompts_identity(config, base), ", ".join(config.sets))
+    _require_unchanged(identity, prompts_identity(config, base), ", ".join(source.source for source in config.sources))
     write_table(workspace.out / "prompts.parquet", Prompt, prompts)
 
 
@@ -162,8 +179,16 @@ def rate(workspace: Workspace, *, scorers: Sequence[str]) -> None:
     write_table(workspace.out / "scores.parquet", Score, score(responses, prompts, scorers))
 
 
-def collect(workspace: Workspace, *, cells: Sequence[Mapping[str, Any]]) -> None:
-    """Joins the tables of all cells."""
+def collect(
+    workspace: Workspace,
+    *,
+    cells: Sequence[Mapping[str, Any]],
+    instructions: Sequence[InstructionsConfig],
+    prompts: PromptsConfig,
+    contamination: Action,
+    base: Path,
+) -> None:
+    """Joins the tables of all cells, and lists the overlaps of the data with the prompts."""
     import polars as pl
 
     from crosstune.storage.tables import read_frame, write_parquet
@@ -188,6 +213,37 @@ def collect(workspace: Workspace, *, cells: Sequence[Mapping[str, Any]]) -> None
     empty = pl.DataFrame(schema={"run": pl.String, "step": pl.Int64, "tokens": pl.Int64, "learning_rate": pl.Float64,
                                  "loss": pl.Float64, "gradient_norm": pl.Float64, "seconds": pl.Float64})  # fmt: skip
     write_parquet(workspace.out / "curves.parquet", pl.concat(curves) if curves else empty)
+    rows = [
+        {"instructions": config.name, "action": contamination, **item}
+        for config in instructions
+        for item in _overlaps_of(workspace, config, prompts, contamination, base)
+    ]
+    write_parquet(workspace.out / "overlaps.parquet", pl.DataFrame(rows, schema=_OVERLAPS, infer_schema_length=None))
+
+
+_OVERLAPS = ["instructions", "action", "conversation_id", "where", "prompt_id", "language", "kind", "score", "detail"]
+
+
+def _overlaps_of(
+    workspace: Workspace, config: InstructionsConfig, prompts: PromptsConfig, contamination: Action, base: Path
+) -> list[dict[str, Any]]:
+    from crosstune.instructions.sources import Example
+    from crosstune.storage.tables import read_table
+    from crosstune.study.contamination import find_overlaps, overlaps_of
+
+    folder = workspace.inputs[f"instructions/{config.name}"]
+    if contamination == "remove":
+        rows: list[dict[str, Any]] = json.loads((folder / "overlaps.json").read_text("utf-8"))
+        return rows
+    if contamination == "refuse":
+        return []  # else there were no results
+    if config.uses_hub:
+        # What was read then: the hub may have something newer now.
+        conversations = read_table(folder / "conversations.parquet", Conversation)
+        examples = [Example(conversation, conversation.id) for conversation in conversations]
+        return [asdict(item) for item in overlaps_of(examples, prompts, base, workspace.on_progress)]
+    found = find_overlaps(config, prompts, contamination, base, workspace.on_progress, at_plan=False)
+    return [asdict(item) for item in found.overlaps]
 
 
 def write_html(
@@ -195,15 +251,23 @@ def write_html(
 ) -> None:
     """Writes the report."""
     from crosstune.reporting.report import write_report
+    from crosstune.storage.tables import read_frame
     from crosstune.study.results import read_results
 
     results = workspace.inputs["results"]
     manifest = read_manifest(results) or {}
     provenance = {key: str(value) for key, value in dict(manifest.get("environment", {})).items()}
     provenance["results"] = str(manifest.get("fingerprint", ""))
+    tables = read_results(results)
+    overlapping = read_frame(results / "overlaps.parquet").unique(["instructions", "conversation_id"], keep="any")
+    for name in tables.cells.filter("tuned")["instructions"].unique(maintain_order=True):
+        of_it = overlapping.filter(instructions=name)
+        done = "left out" if "remove" in of_it["action"] else "kept"
+        count = f"{len(of_it)} conversations, {done}" if len(of_it) else "none found"
+        provenance[f"overlap with prompts: {name}"] = count
     write_report(
         workspace.out / "report.html",
-        read_results(results),
+        tables,
         title=title,
         study_yaml=study_yaml,
         provenance=provenance,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosstune.errors import InvalidStudy, StepFailed
+from crosstune.progress import OnProgress, ignore_progress
 from crosstune.steps.events import Event, Failed, OnEvent
 from crosstune.steps.executors.local import execute
 from crosstune.steps.step import Step, in_order
@@ -26,6 +27,7 @@ from crosstune.steps.store import Explanation, State, Store, require_finished
 from crosstune.storage.atomic import atomic_path, write_atomic
 from crosstune.storage.locks import lock
 from crosstune.study.config import StudyConfig
+from crosstune.study.contamination import READ_AT_PLAN_UP_TO_BYTES, DataOverlaps, find_overlaps, refuse
 from crosstune.study.document import StudyDocument
 from crosstune.study.graph import StudyGraph, build_graph, placed
 from crosstune.study.grid import Cell, expand
@@ -47,9 +49,6 @@ PACKAGES = (
     "polars",
     "fasttext-predict",
 )
-
-
-_READ_AT_PLAN_UP_TO_BYTES = 64 << 20
 
 
 def _refuse_launchers() -> None:
@@ -165,17 +164,36 @@ class Study:
         """All steps, inputs before what needs them."""
         return in_order([self.graph.report])
 
-    def plan(self, *, accelerator: str | None = None) -> Plan:
+    def plan(self, *, accelerator: str | None = None, on_progress: OnProgress = ignore_progress) -> Plan:
         """What would run, and roughly what it costs; loads no model and downloads nothing.
 
         Args:
             accelerator: estimate for this kind of machine (see `study.machines`); None: for this one.
+            on_progress: told how far instructions and prompts are compared, when that takes a while.
 
         Raises:
             InvalidStudy: the accelerator is unknown.
+            InvalidData: the data cannot be used, or overlaps with the prompts and the study refuses that.
         """
         self.check_data()
-        return make_plan(self.config, self.graph, self.store, self.base, accelerator)
+        overlaps = self.overlaps(on_progress)
+        return make_plan(
+            self.config, self.graph, self.store, self.base, accelerator_name=accelerator, overlaps=overlaps
+        )
+
+    def overlaps(self, on_progress: OnProgress = ignore_progress) -> list[DataOverlaps]:
+        """The overlaps of each set of instructions with the prompts; of data that is not at hand, why they are unknown.
+
+        Raises:
+            InvalidData: there are some, and the study refuses that.
+        """
+        found = []
+        for config in self.config.instructions:
+            with placed(self.document.where(("instructions",))):
+                of_it = find_overlaps(config, self.config.prompts, self.config.contamination, self.base, on_progress)
+                refuse(of_it)
+            found.append(of_it)
+        return found
 
     def check_data(self) -> None:
         """Reads instructions that are at hand (no hub, no file over 64 MiB) and in no finished step yet.
@@ -183,16 +201,18 @@ class Study:
         Raises:
             InvalidData: one of them cannot be used as it is.
         """
-        from crosstune.instructions.load import load_conversations, source_path
+        from crosstune.instructions.load import load_conversations
+        from crosstune.instructions.sources import source_paths
 
         for config in self.config.instructions:
             steps = [step for step in self.steps if step.kind == "instructions" and step.name == config.name]
-            if config.is_hub or any(part.is_hub for part in config.mixed_with):
+            if config.uses_hub:
                 continue
             if all(self.store.state(step) is State.FINISHED for step in steps):
                 continue
             with placed(self.document.where(("instructions",))):
-                if source_path(config, self.base).stat().st_size <= _READ_AT_PLAN_UP_TO_BYTES:
+                paths = [path for part in config.parts for path in source_paths(part, self.base)]
+                if sum(path.stat().st_size for path in paths) <= READ_AT_PLAN_UP_TO_BYTES:
                     load_conversations(config, self.base)
 
     def states(self) -> list[tuple[Step, State]]:
@@ -219,11 +239,14 @@ class Study:
 
         Raises:
             Busy: the study runs elsewhere, and `wait` is False.
+            InvalidData: instructions overlap with prompts, and the study refuses that.
             StepFailed: a step failed; the others are finished.
             StorageFailure: results cannot be written.
         """
         _refuse_launchers()
         graph = self.graph
+        if self.config.contamination == "refuse":
+            self.overlaps()
         errors: dict[str, str] = {}
 
         def watch(event: Event) -> None:

@@ -38,6 +38,15 @@ def running_text(text: str) -> str:
     return " ".join(text.split())
 
 
+def without_code(text: str) -> str:
+    """A text without its code blocks, its lines as they are; a block that is not closed reaches to the end.
+
+    Args:
+        text: an answer, untrusted.
+    """
+    return _CODE_BLOCK.sub("", text)
+
+
 def letter_count(text: str) -> int:
     """How much there is to tell a language from: letters, a wide one counting two.
 

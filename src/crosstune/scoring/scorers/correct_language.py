@@ -7,18 +7,10 @@ and sentences in it (the paper's "mostly right") do not change that; they are fo
 from crosstune.languages import languages
 from crosstune.records import Prompt, Reason, Response, Score
 from crosstune.text.prose import letter_count, running_text
-from crosstune.text.shares import language_shares
+from crosstune.text.shares import LEAST_LETTERS, LEAST_SHARE, language_shares
 
 FACET = "correct_language"
 RATER = "scorer:language"
-
-LEAST_LETTERS = 20
-"""Fewer letters than this (a wide one, such as a Han character, counting two) are too few to tell. Evidence, on random
-pieces of the paper's 452 prompts that the detector gives 0.5 or more: right on 93.6 % at 8 letters, 97.0 % at 16,
-98.4 % at 20, 99.4 % at 30; Han characters: right on 78 % at 5, 85 % at 8, 95 % at 10."""
-
-LEAST_SHARE = 0.5
-"""A language with a smaller share of the letters is no verdict; with more, no other language can have as much."""
 
 
 def correct_language(response: Response, prompt: Prompt) -> Score:

@@ -1,0 +1,38 @@
+"""A bar for work that may take a while and may be over at once: it shows only when there is something to show."""
+
+from types import TracebackType
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from crosstune.cli.console import error_console
+from crosstune.progress import Progress
+
+
+class ProgressBar:
+    """A bar on the terminal's error stream, gone when the work is done. Use as a context manager."""
+
+    def __init__(self, what: str) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=error_console,
+            transient=True,
+            disable=not error_console.is_terminal,
+        )
+        self._task = self._bars.add_task(what, total=None, visible=False)
+
+    def __enter__(self) -> "ProgressBar":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def on_progress(self, progress: Progress) -> None:
+        """Shows how far the work is."""
+        self._bars.update(self._task, completed=progress.done, total=progress.total, visible=True)

@@ -1,0 +1,264 @@
+"""Rows of data that others wrote, as their source has them, each with the place to name in errors.
+
+    .jsonl           one JSON value a line
+    .json            a list of values, or JSON Lines
+    .csv, .tsv       a line of column names, then a row each; quoted as spreadsheets do; every value is text
+    .parquet         a table
+    hub:org/name     a data set on the Hugging Face hub (`read_hub`)
+
+What a row means is for the reader to say: this module knows neither instructions nor prompts.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crosstune.errors import InvalidData, did_you_mean
+from crosstune.text.json_lines import parse_json, read_json_lines, read_text
+
+FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+"""The endings of files that `read_file` reads."""
+
+HUB_PREFIX = "hub:"
+
+_LONGEST_CELL = 1 << 28
+"""Characters; the csv module's own limit of 131,072 would refuse long texts without a word of which."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A row and where it stands."""
+
+    number: int
+    """Line, row or entry, counted from 1; of a CSV row over several lines the first."""
+    where: str
+    value: Any
+
+
+def read_file(path: Path) -> list[SourceRow]:
+    """All rows of a file.
+
+    Args:
+        path: with one of `FILE_SUFFIXES`.
+
+    Raises:
+        InvalidData: it cannot be read whole; with the line where there is one.
+    """
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix not in FILE_SUFFIXES:
+        what = (
+            "this is a folder" if path.is_dir() else f"'{suffix or path.name}' is not a kind of file that can be read"
+        )
+        raise InvalidData(what, where=str(path), hint="rows are read from " + ", ".join(FILE_SUFFIXES))
+    if suffix == ".parquet":
+        return _read_parquet(path)
+    if suffix in (".csv", ".tsv"):
+        return _read_separated(path, "\t" if suffix == ".tsv" else ",")
+    if suffix == ".json":
+        text = read_text(path)
+        if text.lstrip().startswith("["):
+            rows = parse_json(text, str(path), hint="the file may be cut off: fetch or write it again")
+            return [SourceRow(number, f"{path}, entry {number}", row) for number, row in enumerate(rows, start=1)]
+    return [SourceRow(number, f"{path}, line {number}", row) for number, row in read_json_lines(path)]
+
+
+def _read_separated(path: Path, separator: str) -> list[SourceRow]:
+    text = read_text(path)
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        return list(_separated_rows(path, reader, separator))
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _separated_rows(path: Path, reader: Any, separator: str) -> Iterable[SourceRow]:
+    names: list[str] | None = None
+    line = 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise InvalidData(
+                f"not readable as columns ({error})",
+                where=f"{path}, line {line}",
+                hint='a quotation mark may be left open; inside a quoted cell it is written twice ("")',
+            ) from error
+        where = f"{path}, line {line}"
+        number, line = line, reader.line_num + 1
+        if cells is None:
+            break
+        if not cells:
+            continue
+        if names is None:
+            names = _column_names(cells, where)
+        elif len(cells) != len(names):
+            raise InvalidData(
+                f"{_cells(len(cells))}, and there are {len(names)} columns ({', '.join(names)})",
+                where=where,
+                hint="put quotation marks around a cell that holds a line break or a "
+                + ("tab" if separator == "\t" else "comma"),
+            )
+        else:
+            yield SourceRow(number, where, dict(zip(names, cells, strict=True)))
+    if names is None:
+        raise InvalidData("the file is empty", where=str(path))
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
+def _column_names(cells: list[str], where: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if not all(names):
+        raise InvalidData(f"column {names.index('') + 1} has no name", where=where, hint="the first line names columns")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InvalidData(f"two columns have the name '{twice[0]}'", where=where)
+    return names
+
+
+def _read_parquet(path: Path) -> list[SourceRow]:
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(path)
+    except FileNotFoundError as error:
+        raise InvalidData("no such file", where=str(path)) from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InvalidData(
+            f"not a whole Parquet file ({error})", where=str(path), hint="fetch or write it again"
+        ) from error
+    return [
+        SourceRow(number, f"{path}, row {number}", row)
+        for number, row in enumerate(frame.iter_rows(named=True), start=1)
+    ]
+
+
+def read_hub(
+    hub_id: str,
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    revision: str | None = None,
+    where: Mapping[str, object] | None = None,
+) -> list[SourceRow]:
+    """The rows of a data set on the hub; fetched into the hub's own cache when not there.
+
+    No code of the data set is run: only its data files are read.
+
+    Args:
+        hub_id: `org/name`.
+        config: the configuration (subset). None: its default.
+        split: None: `train`.
+        revision: branch, tag or commit. None: the newest.
+        where: only rows in which these columns have these values, as in `rows_where`.
+
+    Raises:
+        InvalidData: it cannot be reached, does not exist, needs access rights, or has no such configuration, split,
+            column or value.
+    """
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+    source = HUB_PREFIX + hub_id
+    try:
+        data = load_dataset(hub_id, config, split=split or "train", revision=revision)
+    except DatasetNotFoundError as error:
+        raise InvalidData(
+            f"no such data set on the hub, or it is not open to you ({error})",
+            where=source,
+            hint="check the name; for a gated set accept its terms on its page and run: hf auth login",
+        ) from error
+    except ConnectionError as error:
+        raise InvalidData(
+            f"the hub cannot be reached, and the data set is not in the local cache ({error})",
+            where=source,
+            hint="run where there is a network once, or fetch the data set as a file and name its path",
+        ) from error
+    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+        raise InvalidData(
+            f"the data set cannot be loaded ({error})", where=source, hint="check config, split and revision"
+        ) from error
+    kept = list(range(len(data)))
+    for column, wanted in (where or {}).items():
+        if column not in data.column_names:
+            raise _no_such_column(column, data.column_names, source)
+        values = list(data[column])
+        kept = [index for index in kept if _equal(values[index], wanted)]
+        if not kept:
+            raise _no_such_value(column, wanted, values, source)
+    return [
+        SourceRow(index + 1, f"{source}, row {index + 1}", row)
+        for index, row in zip(kept, data.select(kept), strict=True)
+    ]
+
+
+def _equal(value: object, wanted: object) -> bool:
+    """Whether a cell has a wanted value; text such as a CSV's `3` or `True` stands for the number or truth value."""
+    if isinstance(value, str) and not isinstance(wanted, str):
+        return value.strip().lower() == str(wanted).lower()
+    return value == wanted
+
+
+def _no_such_column(column: str, columns: Iterable[str], where: str) -> InvalidData:
+    return InvalidData(
+        f"'where' names the column '{column}', which is not there", where=where, hint=did_you_mean(column, columns)
+    )
+
+
+def _no_such_value(column: str, wanted: object, values: list[Any], where: str) -> InvalidData:
+    common = ", ".join(repr(value) for value, _ in Counter(map(str, values)).most_common(10))
+    return InvalidData(
+        f"no row has {wanted!r} in the column '{column}'", where=where, hint=f"its most common values: {common}"
+    )
+
+
+def rows_where(rows: list[SourceRow], wanted: Mapping[str, object], where: str) -> list[SourceRow]:
+    """The rows in which each column has its wanted value.
+
+    Args:
+        rows: all rows.
+        wanted: values by column.
+        where: the source, for errors.
+
+    Raises:
+        InvalidData: a row lacks the column, or no row has the value.
+    """
+    for column, value in wanted.items():
+        for row in rows:
+            if not isinstance(row.value, Mapping) or column not in row.value:
+                raise _no_such_column(column, list(row.value) if isinstance(row.value, Mapping) else [], row.where)
+        kept = [row for row in rows if _equal(row.value[column], value)]
+        if not kept:
+            raise _no_such_value(column, value, [row.value[column] for row in rows], where)
+        rows = kept
+    return rows
+
+
+def renamed(row: SourceRow, columns: Mapping[str, str]) -> SourceRow:
+    """A row with some of its columns under other names; a new name takes the place of a column that has it.
+
+    Args:
+        row: a row; what is no object is given back as it is, for the reader to refuse.
+        columns: old name to new.
+
+    Raises:
+        InvalidData: it has no such column.
+    """
+    if not columns or not isinstance(row.value, Mapping):
+        return row
+    missing = [column for column in columns if column not in row.value]
+    if missing:
+        raise InvalidData(
+            f"'columns' renames '{missing[0]}', which is not there",
+            where=row.where,
+            hint=did_you_mean(missing[0], row.value),
+        )
+    kept = {key: value for key, value in row.value.items() if key not in columns}
+    return SourceRow(row.number, row.where, kept | {new: row.value[old] for old, new in columns.items()})

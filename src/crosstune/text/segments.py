@@ -1,0 +1,252 @@
+"""Sentences, words, paragraphs and list items of a text, language-aware through ICU.
+
+ICU's sentence rules know no abbreviations: they end a sentence in "Dr. Smith" and "z. B. Quark". `abbreviations.tsv`
+says per language after which words a full stop ends none (`abbreviation`; `#` is a number of one or two digits, where
+ordinals are written with a full stop), after which it ends none before a number (`before_number`), and with which words
+a sentence goes on behind a closing quotation mark (`continuation`). Abbreviations that may also end a sentence ("etc.")
+are not in it: ICU then goes by the next letter.
+"""
+
+import csv
+import itertools
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import regex
+
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
+_WORD_CHARACTER = regex.compile(r"[\p{L}\p{N}]")
+_MARKS_OF_DIRECTION = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_ORDINAL = "#"
+_LAST_CHARACTERS, _MOST_PARTS = 60, 4
+"""Where an abbreviation before a full stop is looked for: "p. ex", "т. е"."""
+_NUMBER_BEHIND_STOP = regex.compile(r"(?<=\.\s{1,3})\p{Nd}")
+"""For ICU made a capital: it ends no sentence before "200 g of flour", since a small letter comes before a capital."""
+_ELLIPSIS = str.maketrans({"…": "."})  # ICU ends no sentence there; as long as before, so that places stay
+
+_QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
+_HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+(?P<text>.*)")
+_BULLETS = "-*+•‣◦▪▫●○◆◇■□–—·⁃∙・➢➤→✓✔✅"
+_NUMBER = r"(?:\p{Nd}{1,3}|[\p{Numeric_Type=Numeric}&&\p{L}]{1,3})"
+# `1.` `1)` `(1)` `١.` `一、` `（一）` `①` `1️⃣`, or a letter with a bracket; Markdown may write `1\.`.
+_MARKER = regex.compile(
+    rf"""(?P<indent>[ \t\u3000]*)
+    (?:\#{{1,6}}[ ]+)?
+    (?:
+      (?P<arrow>--(?:>|&gt;))
+    | (?P<bullet>[{regex.escape(_BULLETS)}])(?=[\s]|$)
+    | (?P<strong>\*\*|__)?
+      (?: (?P<number>{_NUMBER}\\?[.．)）、:：](?!\p{{Nd}}) | [(（]{_NUMBER}[)）] | \p{{Nd}}\ufe0f?\u20e3
+                   | [\u2460-\u249b\u24ea-\u24ff\u2776-\u2793] )
+        | (?P<letter>\p{{L}}\)) )
+    )[ \t\u3000\u00a0]*(?P<text>.*)""",
+    regex.VERBOSE | regex.V1,
+)
+_CLOSERS = "\"'”’»›“‘)]}」』）】〉》*_"
+_OPENERS = "\"'“„«‹‘([{「『（¿¡*_"
+_ONLY_CLOSERS = "”»)]}」』）】"
+_LAST_OPENERS = regex.compile(r"[“„«‹(\[{「『（【《]+$")
+_INITIAL = regex.compile(r"\p{Lu}\p{M}*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Exceptions:
+    """Where a language's sentences go on though ICU would end them."""
+
+    abbreviations: frozenset[str]
+    before_numbers: frozenset[str]
+    continuations: tuple[str, ...]
+
+
+@cache
+def _exceptions(language: str) -> _Exceptions:
+    text = files("crosstune").joinpath("text/abbreviations.tsv").read_text("utf-8")
+    rows = [
+        row
+        for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+        if row["language"] == language
+    ]
+    abbreviations: set[str] = set()
+    for row in rows:
+        if row["kind"] == "abbreviation":
+            parts = (
+                row["text"].casefold().split()
+            )  # "z. B" is also written without the space, and its "z." ends nothing
+            abbreviations |= {"".join(parts[:count]).removesuffix(".") for count in range(1, len(parts) + 1)}
+    return _Exceptions(
+        frozenset(abbreviations),
+        frozenset(row["text"].casefold() for row in rows if row["kind"] == "before_number"),
+        tuple(row["text"] for row in rows if row["kind"] == "continuation"),
+    )
+
+
+def _whole(text: str) -> str:
+    """A text that ICU takes: without half characters, in NFC."""
+    return unicodedata.normalize("NFC", _HALF_CHARACTER.sub("\ufffd", text))
+
+
+def _segments(text: str, spans: list[tuple[int, int]]) -> list[str]:
+    """The pieces of a text at ICU's places, which count UTF-16 units."""
+    if text.isascii() or max(text, default="") <= "\uffff":
+        return [text[start:end] for start, end in spans]
+    units = text.encode("utf-16-le")
+    return [units[2 * start : 2 * end].decode("utf-16-le", "replace") for start, end in spans]
+
+
+def has_word(text: str) -> bool:
+    """Whether a text holds a letter or a digit."""
+    return _WORD_CHARACTER.search(text) is not None
+
+
+def words(text: str, language: str) -> list[str]:
+    """The words of a text, without spaces, punctuation and emoji.
+
+    Args:
+        text: any text; half characters part words.
+        language: code of the language it is in; Chinese, Japanese, Thai and the like are cut by ICU's dictionaries.
+
+    Returns:
+        Words as they stand in the text (in NFC), in order; each has a letter or a digit.
+    """
+    from icu4py.breakers import WordBreaker
+
+    text = _whole(text)
+    return [word for word in _segments(text, list(WordBreaker(text, language).segments())) if has_word(word)]
+
+
+def _lines(text: str) -> list[str]:
+    return _MARKS_OF_DIRECTION.sub("", _whole(text)).splitlines()
+
+
+def _line_text(line: str) -> str:
+    """A line without the marks of quotes, headings and list items before it."""
+    line = _QUOTE.sub("", line, count=1) if line.lstrip().startswith(">") else line
+    if heading := _HEADING.fullmatch(line):
+        line = heading["text"]
+    elif marker := _MARKER.fullmatch(line):
+        line = (marker["strong"] or "") + marker["text"]
+    return line.strip()
+
+
+def _capitals(text: str) -> str:
+    """All letters as capitals, at the same places; for ICU, which sees no end before a small letter."""
+    return "".join(upper if len(upper := letter.upper()) == 1 else letter for letter in text)
+
+
+def _goes_on(before: str, after: str, known: _Exceptions) -> bool:
+    """Whether the sentence `before` goes on in `after`, though ICU would end it."""
+    bare = before.rstrip()
+    if bare.endswith("."):
+        last_words = [word.lstrip(_OPENERS) for word in bare[-_LAST_CHARACTERS:-1].split()[-_MOST_PARTS:]]
+        endings = {"".join(last_words[start:]).casefold() for start in range(len(last_words))}
+        if endings & known.abbreviations or (after[:1].isdecimal() and endings & known.before_numbers):
+            return True
+        word = last_words[-1] if last_words else ""
+        if _ORDINAL in known.abbreviations and word.isdecimal() and len(word) <= 2:
+            return True
+        return _INITIAL.fullmatch(word) is not None  # "J. S. Bach"; also "Plan B.", which is rarer
+    start = after.lstrip()
+    if start[:1] in _ONLY_CLOSERS:  # « Bonjour ! » dit-il
+        return start.lstrip(_ONLY_CLOSERS).lstrip()[:1].islower()
+    if bare and bare[-1] in _CLOSERS:
+        return start[:1].islower() or (before == bare and after.startswith(known.continuations or ("\0",)))
+    return False
+
+
+def _pieces(line: str, language: str, *, small: bool) -> list[str]:
+    """A line as ICU cuts it, but that an opening bracket or quotation mark begins a sentence and does not end one."""
+    from icu4py.breakers import SentenceBreaker
+
+    seen = _NUMBER_BEHIND_STOP.sub("A", line.translate(_ELLIPSIS))
+    pieces = _segments(line, list(SentenceBreaker(_capitals(seen) if small else seen, language).segments()))
+    for place in range(len(pieces) - 1):
+        if openers := _LAST_OPENERS.search(pieces[place]):
+            pieces[place + 1] = openers[0] + pieces[place + 1]
+            pieces[place] = pieces[place][: openers.start()]
+    return pieces
+
+
+def sentences(text: str, language: str) -> list[str]:
+    """The sentences of a text.
+
+    A line's end ends a sentence, an end mark is not needed at the last one, and the marks of list items, headings and
+    quotes are no part of it. In a text without capitals (of a script that has them) a sentence may begin with a small
+    letter.
+
+    Args:
+        text: any text.
+        language: code of the language it is in. Where sentences end in no mark (`Language.sentence_marks`), each line
+            is one.
+
+    Returns:
+        Sentences without the spaces around them; each has a letter or a digit.
+    """
+    known = _exceptions(language)
+    small = not any(letter.isupper() for letter in text)
+    found: list[str] = []
+    for line in map(_line_text, _lines(text)):
+        if not line:
+            continue
+        joined: list[str] = []
+        for piece in _pieces(line, language, small=small):
+            if joined and _goes_on(joined[-1], piece, known):
+                joined[-1] += piece
+            else:
+                joined.append(piece)
+        found += [piece.strip() for piece in joined if has_word(piece)]
+    return found
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text: what stands between blank lines, without headings and lines of signs alone.
+
+    Returns:
+        Paragraphs without the spaces around them; each has a letter or a digit.
+    """
+    blocks = [
+        "\n".join(lines)
+        for blank, lines in itertools.groupby(_lines(text), key=lambda line: not line.strip())
+        if not blank
+    ]
+    return [
+        block.strip() for block in blocks if has_word(block) and not ("\n" not in block and _HEADING.fullmatch(block))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    sign: str
+    indent: int
+    text: str
+
+
+def _item(line: str) -> _Item | None:
+    marker = _MARKER.fullmatch(line)
+    if marker is None or not marker["text"].strip("*_ \t"):
+        return None
+    sign = marker["arrow"] or marker["bullet"] or ("number" if marker["number"] else "letter")
+    return _Item(sign, len(marker["indent"].expandtabs(4)), marker["text"].strip())
+
+
+def list_items(text: str) -> list[str]:
+    """The items of the list in a text, at the top level only.
+
+    Items begin with a bullet or with a number in any digits (`1.`, `1)`, `(1)`, `١.`, `१.`, `①`, `一、`). The first one
+    decides what the top level is: its indent and its kind of sign.
+
+    Returns:
+        The first line of each item, without its sign; empty when there is no list.
+    """
+    items = [item for line in _lines(text) if (item := _item(line)) is not None]
+    if not items:
+        return []
+    first = items[0]
+    return [item.text for item in items if item.sign == first.sign and item.indent <= first.indent + 1]
+
+
+def is_list_line(line: str) -> bool:
+    """Whether a line begins with a list's sign, at any level."""
+    return _item(_MARKS_OF_DIRECTION.sub("", _whole(line))) is not None

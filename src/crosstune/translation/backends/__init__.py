@@ -1,0 +1,1 @@
+"""What translates: a chat endpoint, or a translation model on this machine."""

@@ -1,0 +1,103 @@
+"""What is translated of a set: the turns of a conversation, or a prompt with its accepted answers."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crosstune.errors import InvalidData
+from crosstune.instructions.config import InstructionsConfig
+from crosstune.instructions.load import load_conversations
+from crosstune.prompts.config import PromptsConfig
+from crosstune.prompts.load import load_prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Texts that belong together, and what else their row has.
+
+    Attributes:
+        id: of the row; it stays.
+        texts: to translate, in order.
+        roles: of the texts that are chat messages; the texts behind them are accepted short answers.
+        row: the other columns.
+    """
+
+    id: str
+    texts: tuple[str, ...]
+    roles: tuple[str, ...]
+    row: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Of the texts, so that a translation is known to be of these and not of an earlier wording."""
+        return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()[:16]
+
+    def translated(self, texts: Sequence[str], language: str) -> dict[str, Any]:
+        """The row in another language.
+
+        Args:
+            texts: as many as the document has.
+            language: code of theirs.
+        """
+        turns = [{"role": role, "content": text} for role, text in zip(self.roles, texts, strict=False)]
+        row: dict[str, Any] = {"id": self.id}
+        if "task" not in self.row:
+            return row | {"messages": turns, "language": language, **self.row}
+        one = len(turns) == 1 and turns[0]["role"] == "user"
+        row |= {"task": self.row["task"], **({"text": turns[0]["content"]} if one else {"messages": turns})}
+        answers = list(dict.fromkeys(text for text in texts[len(self.roles) :] if text.strip()))
+        return row | {"language": language, "tags": self.row["tags"], **({"answers": answers} if answers else {})}
+
+
+def conversation_documents(config: InstructionsConfig, base: Path, language: str) -> list[Document]:
+    """The conversations of a set that are in a language.
+
+    Raises:
+        InvalidData: the set cannot be read, or has none in this language.
+    """
+    conversations = load_conversations(config, base)
+    documents = [
+        Document(
+            id=conversation.id,
+            texts=tuple(message.content for message in conversation.messages),
+            roles=tuple(message.role for message in conversation.messages),
+            row={},
+        )
+        for conversation in conversations
+        if conversation.language == language
+    ]
+    if not documents:
+        found = sorted({conversation.language for conversation in conversations})
+        raise InvalidData(
+            f"no conversation is in '{language}'", where=config.source, hint=f"say --from, one of: {', '.join(found)}"
+        )
+    return documents
+
+
+def prompt_documents(entry: str, base: Path, language: str) -> list[Document]:
+    """The prompts of a set in a language, without modifiers.
+
+    Raises:
+        InvalidData: the set cannot be read, lacks the language, or its prompts carry modifiers already.
+    """
+    documents = []
+    for prompt in load_prompts(PromptsConfig(sets=[entry], languages=[language]), base):
+        if prompt.modifiers:
+            raise InvalidData(
+                f"the prompt '{prompt.id}' carries the modifier '{prompt.modifiers[0]}' in its text",
+                where=entry,
+                hint="translate the prompts without modifiers, and add modifiers in the study file",
+            )
+        answers = tuple(dict.fromkeys(answer.replace("*", "") for answer in prompt.answers))
+        documents.append(
+            Document(
+                id=prompt.id,
+                texts=(*(message.content for message in prompt.messages), *answers),
+                roles=tuple(message.role for message in prompt.messages),
+                row={"task": prompt.task, "tags": list(prompt.tags)},
+            )
+        )
+    return documents
