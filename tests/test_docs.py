@@ -36,7 +36,9 @@ def test_whole_studies_in_the_documentation_are_valid(page):
 def test_commands_options_and_links_in_the_documentation_exist(page):
     text = page.read_text("utf-8")
     known = {command.name for command in app.registered_commands}
-    assert set(re.findall(r"(?:^    |`)crosstune ([a-z-]+)", text, flags=re.M)) <= known
+    groups = {group.name: {c.name for c in group.typer_instance.registered_commands} for group in app.registered_groups}
+    for command, further in re.findall(r"(?:^    |`)crosstune ([a-z-]+)(?: ([a-z]+))?", text, flags=re.M):
+        assert further in groups[command] if command in groups else command in known, (command, further)
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("http") or (page.parent / target).exists(), target
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M)

@@ -9,6 +9,7 @@ from crosstune.errors import Busy, InvalidData, ModelUnavailable
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.load import load_conversations
 from crosstune.prompts.config import PromptsConfig
+from crosstune.prompts.language_file import read_language_file
 from crosstune.prompts.load import load_prompts
 from crosstune.storage.locks import lock
 from crosstune.translation.backends.chat import ChatTranslator
@@ -33,6 +34,11 @@ PAIRS = {
     ),
     "Which ocean lies between Europe and North America?": "Quel océan sépare l’Europe de l’Amérique du Nord ?",
     "Atlantic Ocean": "océan Atlantique",
+}
+BAHARI = {
+    "Which ocean lies between Europe and North America?": "Ni bahari gani iliyo kati ya Ulaya na Amerika Kaskazini?",
+    "Atlantic Ocean": "Bahari ya Atlantiki",
+    "Atlantic": "Atlantiki",
 }
 ASKED = dict(
     zip(
@@ -171,6 +177,20 @@ def test_a_question_with_accepted_answers(tmp_path: Path) -> None:
         ("q/1", "en", ("Atlantic Ocean",), ("t",)),
         ("q/1", "fr", ("océan Atlantique",), ("t",)),
     ]
+
+
+def test_a_packaged_set_becomes_a_language_file_that_a_study_can_name(tmp_path: Path) -> None:
+    documents = [document for document in prompt_documents("facts", Path(), "en") if document.id == "facts/world-03"]
+    with chat_server(lambda request: Reply(BAHARI[request["messages"][-1]["content"]])) as server:
+        translator = ChatTranslator("m", endpoint=server.url)
+        translate(documents, translator, source="en", target="sw", out=tmp_path / "facts.sw.jsonl")
+    row = {
+        "id": "facts/world-03",
+        "text": BAHARI[documents[0].texts[0]],
+        "answers": ["Bahari ya Atlantiki", "Atlantiki"],
+    }
+    assert json.loads((tmp_path / "facts.sw.jsonl").read_text("utf-8")) == row
+    assert read_language_file(tmp_path / "facts.sw.jsonl").language == "sw"
 
 
 def test_settings_that_a_model_does_not_take_are_left_out(source: Path, tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def translate(
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str],
         typer.Argument(
-            metavar="SOURCE",
+            metavar="SOURCE...",
             help="A set of instructions or prompts: packaged (starter-en, everyday), a file, or hub:org/name. "
-            "A path with {language} in it is a prompt set.",
+            "A path with {language} in it is a prompt set. Several packaged prompt sets go into one file.",
             show_default=False,
         ),
     ],
@@ -65,8 +65,8 @@ def translate(
     target, known_source = language(to, where="--to").code, language(source_language, where="--from").code
     if target == known_source:
         raise InvalidData(f"the set is in '{target}' already", where="--to", hint="say another language")
-    documents = _documents(source, known_source)[:limit]
-    path = out or Path(f"{_name(source)}.{target}.jsonl")
+    documents = _documents(sources, known_source)[:limit]
+    path = out or Path(f"{_name(sources[0])}.{target}.jsonl" if len(sources) == 1 else f"{target}.jsonl")
     if path.suffix != ".jsonl":
         raise InvalidData(f"'{path}' does not end in .jsonl", where="--out", hint="the translation is JSON Lines")
     letters = sum(len(text) for document in documents for text in document.texts)
@@ -118,14 +118,19 @@ def translate(
         sys.exit(1)
 
 
-def _documents(source: str, language: str) -> "list[Document]":
+def _documents(sources: list[str], language: str) -> "list[Document]":
+    from crosstune.errors import InvalidData
     from crosstune.instructions.config import InstructionsConfig
     from crosstune.prompts.packaged import packaged_sets
     from crosstune.translation.documents import conversation_documents, prompt_documents
 
-    if "{language}" in source or source in packaged_sets():
-        return prompt_documents(source, Path(), language)
-    return conversation_documents(InstructionsConfig(source=source), Path(), language)
+    if all(source in packaged_sets() for source in sources):
+        return [document for source in sources for document in prompt_documents(source, Path(), language)]
+    if len(sources) > 1:
+        raise InvalidData("only packaged prompt sets go into one file", hint="translate one source at a time")
+    if "{language}" in sources[0]:
+        return prompt_documents(sources[0], Path(), language)
+    return conversation_documents(InstructionsConfig(source=sources[0]), Path(), language)
 
 
 def _name(source: str) -> str:

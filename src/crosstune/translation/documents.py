@@ -5,13 +5,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from crosstune.errors import InvalidData
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.load import load_conversations
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.load import load_prompts
+from crosstune.prompts.packaged import packaged_sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,14 @@ class Document:
         id: of the row; it stays.
         texts: to translate, in order.
         roles: of the texts that are chat messages; the texts behind them are accepted short answers.
-        row: the other columns.
+        kind: decides the columns of a translated row.
+        row: the columns of a prompt that stay as they are.
     """
 
     id: str
     texts: tuple[str, ...]
     roles: tuple[str, ...]
+    kind: Literal["conversation", "prompt", "packaged_prompt"]
     row: dict[str, Any]
 
     @property
@@ -43,13 +46,17 @@ class Document:
             language: code of theirs.
         """
         turns = [{"role": role, "content": text} for role, text in zip(self.roles, texts, strict=False)]
-        row: dict[str, Any] = {"id": self.id}
-        if "task" not in self.row:
-            return row | {"messages": turns, "language": language, **self.row}
-        one = len(turns) == 1 and turns[0]["role"] == "user"
-        row |= {"task": self.row["task"], **({"text": turns[0]["content"]} if one else {"messages": turns})}
         answers = list(dict.fromkeys(text for text in texts[len(self.roles) :] if text.strip()))
-        return row | {"language": language, "tags": self.row["tags"], **({"answers": answers} if answers else {})}
+        accepted = {"answers": answers} if answers else {}
+        match self.kind:
+            case "conversation":
+                return {"id": self.id, "messages": turns, "language": language}
+            case "packaged_prompt":  # as in a language file: what all languages share stands with the set
+                return {"id": self.id, "text": turns[0]["content"], **accepted}
+            case "prompt":
+                alone = len(turns) == 1 and turns[0]["role"] == "user"
+                asked = {"text": turns[0]["content"]} if alone else {"messages": turns}
+                return {"id": self.id, **self.row, **asked, "language": language, **accepted}
 
 
 def conversation_documents(config: InstructionsConfig, base: Path, language: str) -> list[Document]:
@@ -64,6 +71,7 @@ def conversation_documents(config: InstructionsConfig, base: Path, language: str
             id=conversation.id,
             texts=tuple(message.content for message in conversation.messages),
             roles=tuple(message.role for message in conversation.messages),
+            kind="conversation",
             row={},
         )
         for conversation in conversations
@@ -97,6 +105,7 @@ def prompt_documents(entry: str, base: Path, language: str) -> list[Document]:
                 id=prompt.id,
                 texts=(*(message.content for message in prompt.messages), *answers),
                 roles=tuple(message.role for message in prompt.messages),
+                kind="packaged_prompt" if entry in packaged_sets() else "prompt",
                 row={"task": prompt.task, "tags": list(prompt.tags)},
             )
         )
