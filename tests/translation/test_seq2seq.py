@@ -1,12 +1,15 @@
 """A tiny model is trained here to translate eight words into French or German, told the language in either way."""
 
+import unicodedata
 from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crosstune.errors import ModelUnavailable
-from crosstune.translation.backends.seq2seq import Seq2SeqTranslator
+from crosstune.translation.backends.seq2seq import Seq2SeqTranslator, _pieces
 from crosstune.translation.translator import Translated
 
 FRENCH = {"hello": "bonjour", "world.": "monde.", "good": "bon", "night!": "nuit!"}
@@ -80,6 +83,22 @@ def test_lines_marks_and_code_stay(way: str, request: pytest.FixtureRequest) -> 
         1: Translated(("bonjour",)),
     }
     assert dict(translator.translate([["hello world."]], "en", "de")) == {0: Translated(("hallo Welt.",))}
+
+
+@given(st.text(alphabet=st.sampled_from("ab.! \n-*1#\u0301\u200ee`A"), max_size=40))
+def test_cutting_into_sentences_loses_and_doubles_nothing(text: str) -> None:
+    pieces = list(_pieces(text, "en"))
+    assert "".join(piece for _, piece in pieces) == unicodedata.normalize("NFC", text)
+
+
+def test_a_decomposed_letter_and_a_mark_of_direction_are_sent_once() -> None:
+    assert [piece for is_sentence, piece in _pieces("Cafe\u0301 is good. It is late.", "en") if is_sentence] == [
+        "Café is good.",
+        "It is late.",
+    ]
+    assert [piece for is_sentence, piece in _pieces("He said \u200ehi\u200f there.", "en") if is_sentence] == [
+        "He said \u200ehi\u200f there."
+    ]
 
 
 def test_a_language_that_the_model_does_not_know(by_prefix: Path, by_first_token: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from crosstune.prompts.language_file import read_language_file
 from crosstune.prompts.load import load_prompts
 from crosstune.storage.locks import lock
 from crosstune.translation.backends.chat import ChatTranslator
-from crosstune.translation.documents import conversation_documents, prompt_documents
+from crosstune.translation.documents import conversation_documents, is_prompt_set, prompt_documents
 from crosstune.translation.flags import Flag
-from crosstune.translation.translate import TranslationSummary, translate
+from crosstune.translation.translate import TranslationSummary, _lock_path, translate
+from crosstune.translation.translator import Translated
 
 pytestmark = pytest.mark.enable_socket  # loopback alone: the endpoint of these tests
 
@@ -88,7 +90,8 @@ def test_a_conversation_keeps_its_id_its_code_and_its_placeholders(source: Path,
         "Comment afficher la liste des fichiers d’un dossier ? Utilise `ls` dans {folder}."
     )
     assert conversations[0].messages[1].content.endswith("```sh\nls {folder}\n```")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.fr.jsonl", "mine.jsonl"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["mine.fr.jsonl", "mine.fr.memory.jsonl", "mine.jsonl"]
 
 
 def test_an_answer_is_translated_in_view_of_its_question(source: Path, tmp_path: Path) -> None:
@@ -205,6 +208,67 @@ def test_settings_that_a_model_does_not_take_are_left_out(source: Path, tmp_path
     assert not {"max_tokens", "temperature"} & set(server.requests[-1])
 
 
+def test_settings_that_many_rows_are_refused_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(8, timeout=20)
+
+    def particular(request: dict) -> Reply:
+        if "max_tokens" in request:
+            together.wait()  # all eight are under way before the first is refused
+            return Reply(status=400, error={"message": "no", "type": "t", "param": "max_tokens", "code": None})
+        return Reply("Pourquoi la mer est-elle salée ?")
+
+    with chat_server(particular) as server:
+        translator = ChatTranslator("m", endpoint=server.url, concurrency=8)
+        results = dict(translator.translate([["Why is the sea salty?"]] * 8, "en", "fr"))
+    assert set(results) == set(range(8))
+    assert all(result == Translated(("Pourquoi la mer est-elle salée ?",)) for result in results.values())
+
+
+def test_what_is_under_way_when_the_endpoint_fails_is_kept(source: Path, tmp_path: Path) -> None:
+    refused = threading.Event()
+
+    def answer(request: dict) -> Reply:
+        if "list the files" in str(request):
+            refused.set()
+            return Reply(status=401)
+        refused.wait(10)
+        return french(request)
+
+    documents = conversation_documents(InstructionsConfig(source=str(source)), Path(), "en")
+    out = tmp_path / "o.jsonl"
+    with chat_server(answer) as server, pytest.raises(ModelUnavailable):
+        translate(documents, ChatTranslator("m", endpoint=server.url), source="en", target="fr", out=out)
+    with chat_server(french) as server:
+        run(server, source, out)
+    assert not any("sky" in str(request) for request in server.requests), "it was translated before"
+
+
+def test_nothing_is_translated_twice_for_another_part_or_with_flagged_rows(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.jsonl"
+    documents = conversation_documents(InstructionsConfig(source=str(source)), Path(), "en")
+    with chat_server(lambda request: Reply("I will not do that, whatever you ask me today.")) as server:
+        translator = ChatTranslator("m", endpoint=server.url)
+        translate(documents[:1], translator, source="en", target="fr", out=out)
+        asked = len(server.requests)
+        translate(documents[:1], translator, source="en", target="fr", out=out, keep_flagged=True)
+        assert len(server.requests) == asked
+        out.unlink()
+        assert translate(documents, translator, source="en", target="fr", out=out, keep_flagged=True).written == 2
+        assert not any("list the files" in str(request) for request in server.requests[asked:])
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_a_prompt_file_without_languages_is_known_by_its_columns(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"q.{suffix}"
+    path.write_text("id,text\na,Why?\n" if suffix == "csv" else '{"id": "a", "text": "Why?"}\n', "utf-8")
+    assert is_prompt_set(str(path), Path())
+    (document,) = prompt_documents(str(path), Path(), "en")
+    assert document.translated(["Pourquoi ?"], "fr") == {
+        "id": "a", "task": "q", "tags": [], "text": "Pourquoi ?", "language": "fr",
+    }  # fmt: skip
+    assert not is_prompt_set("starter-en", Path()) and is_prompt_set("facts", Path())
+
+
 def test_a_cut_off_reply_is_flagged(source: Path, tmp_path: Path) -> None:
     with chat_server(lambda request: Reply(french(request).text, finish_reason="length")) as server:
         assert run(server, source, tmp_path / "o.jsonl").flags[Flag.CUT_OFF] == 2
@@ -237,7 +301,7 @@ def test_no_key_no_package_and_a_file_that_is_there(
     (tmp_path / "o.jsonl").write_text("{}\n")
     with chat_server(french) as server, pytest.raises(InvalidData, match="there already"):
         run(server, source, tmp_path / "o.jsonl")
-    with lock(tmp_path / "p.lock", "test"), chat_server(french) as server, pytest.raises(Busy):
+    with lock(_lock_path(tmp_path / "p.jsonl"), "test"), chat_server(french) as server, pytest.raises(Busy):
         run(server, source, tmp_path / "p.jsonl")
 
 

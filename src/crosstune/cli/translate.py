@@ -25,7 +25,7 @@ def translate(
         typer.Argument(
             metavar="SOURCE...",
             help="A set of instructions or prompts: packaged (starter-en, everyday), a file, or hub:org/name. "
-            "A path with {language} in it is a prompt set. Several packaged prompt sets go into one file.",
+            "Several packaged prompt sets go into one file.",
             show_default=False,
         ),
     ],
@@ -51,6 +51,12 @@ def translate(
     keep_flagged: Annotated[
         bool, typer.Option("--keep-flagged", help="Keep doubtful rows in the file too, so that no id is missing.")
     ] = False,
+    prompts: Annotated[
+        bool | None,
+        typer.Option(
+            "--prompts/--instructions", help="What SOURCE holds; default: told by its columns.", show_default=False
+        ),
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Rows under way at once at an endpoint.")] = 8,
     api_key_env: Annotated[
         str, typer.Option("--api-key-env", metavar="NAME", help="Environment variable with the endpoint's key.")
@@ -65,7 +71,7 @@ def translate(
     target, known_source = language(to, where="--to").code, language(source_language, where="--from").code
     if target == known_source:
         raise InvalidData(f"the set is in '{target}' already", where="--to", hint="say another language")
-    documents = _documents(sources, known_source)[:limit]
+    documents = _documents(sources, known_source, prompts)[:limit]
     path = out or Path(f"{_name(sources[0])}.{target}.jsonl" if len(sources) == 1 else f"{target}.jsonl")
     if path.suffix != ".jsonl":
         raise InvalidData(f"'{path}' does not end in .jsonl", where="--out", hint="the translation is JSON Lines")
@@ -118,19 +124,20 @@ def translate(
         sys.exit(1)
 
 
-def _documents(sources: list[str], language: str) -> "list[Document]":
+def _documents(sources: list[str], language: str, prompts: bool | None) -> "list[Document]":
     from crosstune.errors import InvalidData
     from crosstune.instructions.config import InstructionsConfig
     from crosstune.prompts.packaged import packaged_sets
-    from crosstune.translation.documents import conversation_documents, prompt_documents
+    from crosstune.translation.documents import conversation_documents, is_prompt_set, prompt_documents
 
     if all(source in packaged_sets() for source in sources):
         return [document for source in sources for document in prompt_documents(source, Path(), language)]
     if len(sources) > 1:
         raise InvalidData("only packaged prompt sets go into one file", hint="translate one source at a time")
-    if "{language}" in sources[0]:
-        return prompt_documents(sources[0], Path(), language)
-    return conversation_documents(InstructionsConfig(source=sources[0]), Path(), language)
+    (source,) = sources
+    if is_prompt_set(source, Path()) if prompts is None else prompts:
+        return prompt_documents(source, Path(), language)
+    return conversation_documents(InstructionsConfig(source=source), Path(), language)
 
 
 def _name(source: str) -> str:

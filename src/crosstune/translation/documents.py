@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,9 +10,11 @@ from typing import Any, Literal
 from crosstune.errors import InvalidData
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.load import load_conversations
-from crosstune.prompts.config import PromptsConfig
+from crosstune.prompts.config import PromptsConfig, PromptSource
 from crosstune.prompts.load import load_prompts
 from crosstune.prompts.packaged import packaged_sets
+from crosstune.storage.paths import written_path
+from crosstune.text.rows import read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +87,40 @@ def conversation_documents(config: InstructionsConfig, base: Path, language: str
     return documents
 
 
-def prompt_documents(entry: str, base: Path, language: str) -> list[Document]:
+def is_prompt_set(source: str, base: Path) -> bool:
+    """Whether a source holds prompts and not conversations: by its name, or by the first row of its file.
+
+    Raises:
+        InvalidData: the file cannot be read.
+    """
+    entry = PromptSource(source=source)
+    if entry.is_by_language or entry.is_packaged:
+        return entry.is_by_language or source in packaged_sets()
+    if entry.is_hub:
+        return False
+    first = read_file(written_path(source, base))[0].value
+    return isinstance(first, list) or (isinstance(first, Mapping) and "text" in first)
+
+
+def prompt_documents(source: str, base: Path, language: str) -> list[Document]:
     """The prompts of a set in a language, without modifiers.
+
+    A file that names no language, neither in its path nor in a column, is taken to be in this one.
 
     Raises:
         InvalidData: the set cannot be read, lacks the language, or its prompts carry modifiers already.
     """
     documents = []
+    entry = PromptSource(source=source)
+    if not (entry.is_by_language or entry.is_packaged or entry.is_hub):
+        first = read_file(written_path(source, base))[0].value
+        if isinstance(first, list) or "language" not in first:
+            entry = PromptSource(source=source, language=language)
     for prompt in load_prompts(PromptsConfig(sets=[entry], languages=[language]), base):
         if prompt.modifiers:
             raise InvalidData(
                 f"the prompt '{prompt.id}' carries the modifier '{prompt.modifiers[0]}' in its text",
-                where=entry,
+                where=source,
                 hint="translate the prompts without modifiers, and add modifiers in the study file",
             )
         answers = tuple(dict.fromkeys(answer.replace("*", "") for answer in prompt.answers))
@@ -105,7 +129,7 @@ def prompt_documents(entry: str, base: Path, language: str) -> list[Document]:
                 id=prompt.id,
                 texts=(*(message.content for message in prompt.messages), *answers),
                 roles=tuple(message.role for message in prompt.messages),
-                kind="packaged_prompt" if entry in packaged_sets() else "prompt",
+                kind="packaged_prompt" if entry.is_packaged else "prompt",
                 row={"task": prompt.task, "tags": list(prompt.tags)},
             )
         )

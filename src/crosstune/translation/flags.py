@@ -39,7 +39,7 @@ class Flag(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Inspection:
     """What was found of one document.
 
     Attributes:
@@ -61,7 +61,7 @@ def meaning_is_checked(source: str, target: str) -> bool:
 
 def inspect(
     originals: Sequence[str], translations: Sequence[str], source: str, target: str, *, cut_off: bool = False
-) -> Verdict:
+) -> Inspection:
     """Looks for faults in the translation of one document.
 
     Args:
@@ -99,4 +99,4 @@ def inspect(
         if similarity < LEAST_SIMILARITY:
             found[Flag.FAR_FROM_SOURCE] = f"cosine {similarity:.2f}"
     flags = tuple(flag for flag in Flag if flag in found)
-    return Verdict(flags, tuple(found[flag] for flag in flags), similarity)
+    return Inspection(flags, tuple(found[flag] for flag in flags), similarity)

@@ -2,13 +2,13 @@
 
 <name>.jsonl           the translation, in the order of the source, when all of it is there
 <name>.flagged.jsonl   rows that want a look: what is wrong, the source's texts and the translated row
-<name>.partial.jsonl   while it runs: what is translated so far
+<name>.memory.jsonl    what is translated so far: none of it is translated again, also for another part of the set
 """
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +16,7 @@ from typing import ClassVar
 from crosstune.errors import InvalidData
 from crosstune.progress import OnProgress, Progress, ignore_progress
 from crosstune.storage.atomic import write_atomic
+from crosstune.storage.digests import cache_folder
 from crosstune.storage.locks import lock
 from crosstune.storage.tables import RecordLog
 from crosstune.translation.documents import Document
@@ -84,14 +85,19 @@ def translate(
         on_progress: told after each document.
 
     Raises:
-        InvalidData: `out` is there already, or a partial file is damaged.
+        InvalidData: `out` is there already, or the memory is damaged.
         ModelUnavailable: nothing can be translated.
         StorageFailure: a file cannot be written.
     """
-    if out.exists():
-        raise InvalidData("this file is there already", where=str(out), hint="name another with --out, or remove it")
-    with lock(_beside(out, ".lock"), f"translation into {target}", wait=False), _removed(_beside(out, ".lock")):
-        log = RecordLog(_beside(out, ".partial.jsonl"), TranslatedRow)
+    with lock(_lock_path(out), f"translation into {out.name}", wait=False):
+        log = RecordLog(_beside(out, ".memory.jsonl"), TranslatedRow)
+        if out.exists():
+            raise InvalidData(
+                "this file is there already",
+                where=str(out),
+                hint=f"remove it to write it anew (rows in {log.path.name} are not translated again), or name "
+                "another with --out",
+            )
         rows, failures = _complete(documents, translator, source, target, log=log, on_progress=on_progress)
         flagged_path = _write_flagged(documents, rows, target, out)
         written = 0
@@ -100,19 +106,15 @@ def translate(
             written = len(kept)
             if kept:
                 write_atomic(out, _lines([document.translated(rows[document.id].texts, target) for document in kept]))
-                log.path.unlink(missing_ok=True)
-    flags = Counter(Flag(flag) for row in rows.values() for flag in row.flags)
-    flagged = sum(bool(row.flags) for row in rows.values())
+    asked = [rows[document.id] for document in documents if document.id in rows]
+    flags = Counter(Flag(flag) for row in asked for flag in row.flags)
+    flagged = sum(bool(row.flags) for row in asked)
     return TranslationSummary(len(documents), written, flagged, dict(flags), failures, flagged_path)
 
 
-@contextmanager
-def _removed(path: Path) -> Iterator[None]:
-    """Removes a file behind one; a lock that nobody waits for leaves no trace beside the user's files."""
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+def _lock_path(out: Path) -> Path:
+    """Away from the user's files, and never removed: a lock whose file is removed can be held twice."""
+    return cache_folder() / "locks" / f"{hashlib.sha256(str(out.absolute()).encode()).hexdigest()[:32]}.lock"
 
 
 def _beside(out: Path, suffix: str) -> Path:
@@ -168,9 +170,10 @@ def _write_flagged(
     documents: Sequence[Document], rows: Mapping[str, TranslatedRow], target: str, out: Path
 ) -> Path | None:
     flagged = [document for document in documents if document.id in rows and rows[document.id].flags]
-    if not flagged:
-        return None
     path = _beside(out, ".flagged.jsonl")
+    if not flagged:
+        path.unlink(missing_ok=True)  # of an earlier try
+        return None
     write_atomic(path, _lines([_flagged(document, rows[document.id], target) for document in flagged]))
     return path
 

@@ -65,8 +65,7 @@ class ChatTranslator:
         self._client = _client(endpoint, api_key_env)
         self._model = model
         self._concurrency = concurrency
-        self._limits_tokens = True
-        self._settings: dict[str, Any] = {"temperature": 0}
+        self._refused: set[str] = set()
         self._instruction = instruction or _INSTRUCTION
         self._endpoint = endpoint or str(self._client.base_url)
 
@@ -85,12 +84,22 @@ class ChatTranslator:
         """
         instruction = self._instruction.format(source=language(source).name, target=language(target).name)
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="translate")
+        futures = {pool.submit(self._document, texts, instruction): i for i, texts in enumerate(documents)}
+        left = set(futures)
         try:
-            futures = {pool.submit(self._document, texts, instruction): i for i, texts in enumerate(documents)}
             for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
+                result = future.result()
+                left.remove(future)
+                yield futures[future], result
+        except (ModelUnavailable, KeyboardInterrupt):
+            # What is under way was asked and perhaps paid for: it is waited for and kept.
             pool.shutdown(wait=True, cancel_futures=True)
+            for future in left:
+                if not future.cancelled() and future.exception() is None:
+                    yield futures[future], future.result()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _document(self, texts: Sequence[str], instruction: str) -> Translated | Failure:
         from openai import APIStatusError, APITimeoutError
@@ -130,11 +139,11 @@ class ChatTranslator:
             PermissionDeniedError,
         )
 
-        limit: dict[str, Any] = {"max_tokens": _most_tokens(chat)} if self._limits_tokens else {}
+        # Models that think refuse `max_tokens`, as they count their thoughts: there is no telling how much they need.
+        settings: dict[str, Any] = {"temperature": 0, "max_tokens": _most_tokens(chat)}
+        sent = {name: value for name, value in settings.items() if name not in self._refused}
         try:
-            completion = self._client.chat.completions.create(
-                model=self._model, **{**self._settings, **limit, "messages": chat}
-            )
+            completion = self._client.chat.completions.create(model=self._model, **{**sent, "messages": chat})
         except APITimeoutError:
             raise
         except APIConnectionError as error:
@@ -154,21 +163,13 @@ class ChatTranslator:
                 hint="a base URL usually ends in /v1",
             ) from error
         except BadRequestError as error:
-            if not self._adapted(str(error.param or "")):
+            if error.param not in sent:
                 raise
+            self._refused.add(str(error.param))  # perhaps again: others under way are refused the same
             return self._reply(chat)
         choice = completion.choices[0] if completion.choices else None
         text = (choice.message.content or "") if choice is not None else ""
         return _THOUGHTS.sub("", text).strip(), choice is not None and choice.finish_reason == "length"
-
-    def _adapted(self, refused: str) -> bool:
-        """Drops a setting that this model does not take; False when it is none of ours."""
-        if refused == "max_tokens" and self._limits_tokens:
-            self._limits_tokens = (
-                False  # models that think count their thoughts: there is no telling how much they need
-            )
-            return True
-        return self._settings.pop(refused, None) is not None
 
 
 def _most_tokens(chat: Sequence[dict[str, str]]) -> int:

@@ -10,6 +10,7 @@ How a model is told the languages is read from its vocabulary, not from its name
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,18 +145,24 @@ def _pieces(text: str, source: str) -> Iterator[tuple[bool, str]]:
         if is_code:
             yield False, part
             continue
-        for line in re.split(r"(\n+)", part):
+        for line in re.split(r"(\n+)", unicodedata.normalize("NFC", part)):
             mark = _LIST_MARK.match(line)
             head = mark[0] if mark is not None else ""
             yield False, head
-            rest = line[len(head) :]
-            for sentence in sentences(rest, source) if any(letter.isalpha() for letter in rest) else []:
-                bare = sentence.strip()
-                before, _, after = rest.partition(bare)
-                yield False, before
-                yield True, bare
-                rest = after
-            yield False, rest
+            yield from _line_pieces(line[len(head) :], source)
+
+
+def _line_pieces(line: str, source: str) -> list[tuple[bool, str]]:
+    if not any(letter.isalpha() for letter in line):
+        return [(False, line)]
+    pieces, rest = [], line
+    for sentence in sentences(line, source):
+        before, found, after = rest.partition(sentence.strip())
+        if not found:  # segmenting drops marks of direction and the like: such a line is translated in one go
+            return [(True, line)]
+        pieces += [(False, before), (True, found)]
+        rest = after
+    return [*pieces, (False, rest)]
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
