@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crosstune.errors import InvalidStudy
-from crosstune.languages import language, language_of_lid176, languages
+from crosstune.languages import code_of, known_code, language, language_of_lid176, languages
 
 
 def test_every_row_is_whole() -> None:
@@ -81,3 +81,16 @@ def test_hopeless_code_lists_what_there_is() -> None:
         language("qqqq")
     assert caught.value.hint is not None
     assert "known: en, fr, pt, ru" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("named", "code"), [("fr", "fr"), ("French", "fr"), ("FRENCH", "fr"), ("pt-BR", None), ("xx", None), ("", None)]
+)
+def test_codes_of_what_columns_have(named: str, code: str | None) -> None:
+    assert code_of(named) == code
+
+
+def test_known_codes_for_validators() -> None:
+    assert known_code("fr") == "fr"
+    with pytest.raises(ValueError, match=r"'French' is not a language .*did you mean 'fr'"):
+        known_code("French")

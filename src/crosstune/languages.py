@@ -80,6 +80,26 @@ def language(code: str, *, where: str | None = None) -> Language:
     raise InvalidStudy(f"'{code}' is not a language crosstune knows", where=where, hint=hint)
 
 
+def known_code(code: str) -> str:
+    """A code that stands in the table, as pydantic's validators check it.
+
+    Raises:
+        ValueError: it does not; as `language` says it.
+    """
+    try:
+        return language(code).code
+    except InvalidStudy as error:
+        raise ValueError(str(error)) from error
+
+
+def code_of(named: str) -> str | None:
+    """The code that a column of languages means: a code, or a language's English name; None when it is neither."""
+    table = languages()
+    if named in table:
+        return named
+    return next((code for code, entry in table.items() if entry.name.lower() == named.lower()), None)
+
+
 @cache
 def language_of_lid176(label: str) -> str | None:
     """The code of the language that lid.176 calls `label`, or None when the table has no such language."""

@@ -39,7 +39,22 @@ def test_show(tmp_path):
     renamed = ["show", tmp_path / "a.jsonl", "--columns", "q=prompt", "--columns", "a=completion"]
     assert " …" in invoke(*renamed).output and " …" not in invoke(*renamed, "--whole").output
     assert "is not two words with =" in str(invoke("show", "starter-en", "--columns", "a").exception)
-    assert "no example of the category 'x'" in str(invoke("show", "starter-en", "--category", "x").exception)
+    nonsense = str(invoke("show", "starter-en", "--category", "x").exception)
+    assert "no example of the category 'x'; there are brainstorm, classify, " in nonsense
+
+
+def test_languages_are_filtered_or_declared(tmp_path):
+    assert json.loads(invoke("check", "starter-multi", "-l", "fr", "--against", "none", "--json").output)[0][
+        "languages"
+    ] == {"fr": 24}
+    assert "did you mean 'languages: [fr]'?" in str(invoke("show", "starter-multi", "--in-language", "fr").exception)
+    path = write(tmp_path / "a.jsonl", {"prompt": "2+2", "completion": "4"})
+    result = invoke("check", path, "--in-language", "eo", "--against", "none")
+    assert "eo 1" in result.output and "1 example in 1 row\n" in result.output
+    assert "note:" not in result.output, "nothing is compared"
+    assert (
+        "note: only shared words with prompts are found in eo\n" in invoke("check", path, "--in-language", "eo").output
+    )
 
 
 def test_check_names_problems_by_line_and_ends_with_status_1(tmp_path):
@@ -60,6 +75,11 @@ def test_check_finds_prompts(tmp_path):
     assert result.exit_code == 1, prompts
     (item,) = json.loads(result.output)[0]["overlaps"]
     assert (item["prompt_id"], item["kind"], item["conversation_id"]) == ("sea", "words", "a")
+
+
+def test_check_against_a_set_that_does_not_ship():
+    error = str(invoke("check", "starter-en", "--against", "everday").exception)
+    assert error.endswith("'everday' is not a prompt set that ships with crosstune; did you mean 'everyday'?")
 
 
 def test_list_loads_nothing_heavy():

@@ -1,11 +1,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from crosstune.cli import prompts, prompts_show
 from crosstune.cli.main import app
 from crosstune.prompts.packaged import set_rows
 
@@ -68,8 +69,11 @@ def test_show_a_fact_with_its_answers_and_source():
     )
 
 
-def test_show_isolates_the_direction_of_each_line():
-    output = invoke("show", "everyday", "--language", "ar", "--id", "recipe-1").output
+def test_show_isolates_the_direction_of_each_line_in_a_terminal_alone(monkeypatch):
+    arguments = ("show", "everyday", "--language", "ar", "--id", "recipe-1")
+    assert not set("\u2066\u2067\u2068\u2069") & set(invoke(*arguments).output)
+    monkeypatch.setattr(prompts_show, "console", Console(force_terminal=True, highlight=False))
+    output = invoke(*arguments).output
     assert "  \u2067" in output and output.count("\u2067") == output.count("\u2069")
 
 
@@ -88,6 +92,12 @@ def test_show_takes_tasks_in_turn():
         (["show", "everyday", "--task", "emial"], "did you mean 'email'"),
         (["show", "everyday", "--language", "xx"], "not a language"),
         (["show", "everyday", "--modifier", "shrt"], "did you mean 'short'"),
+        (["show", "everyday", "--modifier", "capitalised", "--language", "ja"], "'capitalised' in ja (Japanese"),
+        (["show", "hub:foo"], "sets: 'hub:foo' does not name a data set on the hub; write it as hub:org/name"),
+        (["check", "hub:foo"], "sets: 'hub:foo' does not name a data set on the hub; write it as hub:org/name"),
+        (["check", "hub:"], "write it as hub:org/name"),
+        (["check", ""], "the name of a set is empty"),
+        (["show", ""], "the name of a set is empty"),
         (["check", "everydays"], "did you mean 'everyday'"),
         (["check", "--language", "xx"], "not a language"),
         (["check", "--language-file", "none.sw.jsonl"], "no such file"),
@@ -108,16 +118,72 @@ def test_check_of_a_set_by_path(tmp_path):
     bad = invoke("check", tmp_path / "q.{language}.jsonl")
     assert bad.exit_code == 1 and "3 problems in 3 rows" in bad.output
     assert "q.ru.jsonl, line 2: q/2 script: only 0% of its letters are of the script Cyrl" in bad.output
-    assert "q.en.jsonl: q/2 missing" in bad.output and "\x1b" not in bad.output
+    assert "q.en.jsonl: q: 1 of 2 missing (q/2); it is there in 'ru'" in bad.output and "\x1b" not in bad.output
 
 
 def test_check_of_a_language_of_ones_own(swahili):
     result = invoke("check", "native", "--language-file", swahili, "--json")
     data = json.loads(result.output)
     assert data["checked"] == [{"set": "native", "language": "sw", "rows": 12}]
-    # With no set named, the other sets and the modifiers are missing.
+    # With no set named, the sets and modifiers that the file has nothing of are only noted.
     everything = json.loads(invoke("check", "--language-file", swahili, "--json").output)
-    missing = [problem for problem in everything["problems"] if problem["kind"] == "missing"]
-    assert len([problem for problem in missing if problem["set"] == "everyday"]) == 120
-    assert "short" in {problem["id"] for problem in missing if problem["set"] == "modifiers"}
-    assert all(Path(problem["where"].partition(", ")[0]) == swahili for problem in everything["problems"])
+    assert everything["problems"] == []
+    assert everything["notes"] == [f"{swahili}: {name}: no rows" for name in ("everyday", "facts", "modifiers")]
+
+
+def test_check_of_a_language_file_names_mistakes_by_line_and_folds_what_is_missing(tmp_path):
+    rows = [
+        {"id": "everyday/explain-sport-1", "text": "Nieleze sheria za mpira wa miguu."},
+        {"id": "everyday/explain-sport-2", "text": "Eleza jinsi tenisi inavyochezwa."},
+        {"id": "everyday/nothing-1", "text": "Swali la kwanza."},
+        {"id": "everyday/explain-sport-3", "txt": "Swali"},
+        {"id": "everyday/explain-sport-2", "text": "Tena"},
+        {"id": "everydays/x", "text": "Swali la pili"},
+        {"modifier": "simple", "text": "Tumia maneno rahisi."},
+    ]
+    path = tmp_path / "sw.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = invoke("check", "--language-file", path)
+    lines = [line for line in result.output.splitlines() if line.startswith(str(path))]
+    assert lines[:4] == [
+        f"{path}, line 3: extra: no set has the id 'everyday/nothing-1'",
+        f"{path}, line 4: unreadable: 'txt' is not a key of such a row; did you mean 'text'?",
+        f"{path}, line 5: unreadable: 'everyday/explain-sport-2' is also that of line 2",
+        f"{path}, line 6: extra: 'everydays/x' is of no packaged set; did you mean 'everyday'?",
+    ]
+    assert lines[4].startswith(f"{path}: everyday: 118 of 120 missing (explain-sport-3, explain-sport-4, ")
+    assert lines[5].startswith(f"{path}: modifiers: ") and "missing (short, long, items" in lines[5]
+    assert lines[6:] == [f"{path}: facts: no rows", f"{path}: native: no rows"]
+    assert result.exit_code == 1 and "6 problems in 7 rows" in result.output
+
+
+def test_check_goes_on_after_a_set_that_cannot_be_read(tmp_path):
+    (tmp_path / "bad.csv").write_text("text;language\nHi;en\n")
+    good = {"id": "q/1", "text": "How do I make onion soup?", "language": "en"}
+    (tmp_path / "good.jsonl").write_text(json.dumps(good) + "\n")
+    result = invoke("check", tmp_path / "bad.csv", tmp_path / "none.csv", tmp_path / "good.jsonl")
+    assert result.exit_code == 1
+    assert "bad.csv, line 1: unreadable: the columns seem to be separated by ';'" in result.output
+    assert "none.csv: unreadable: no such file" in result.output
+    assert "2 problems in 1 row; not read: bad, none" in result.output
+    assert "1 problem; not read: bad" in invoke("check", tmp_path / "bad.csv").output
+
+
+def test_numbers_are_whole_where_the_terminal_is_narrow(swahili, monkeypatch):
+    monkeypatch.setattr(prompts, "console", Console(width=80, highlight=False))
+    output = invoke("list", "--language-file", swahili).output
+    # Thirteen languages of three digits beside names of tasks do not fit in 80 columns.
+    heads = [line.split()[4:] for line in output.splitlines() if line.startswith("set,")]
+    assert len(heads) == 2 and heads[0][0] == "en" and heads[1][-1] == "sw"
+    counts = [line.split()[1:] for line in output.splitlines() if line.startswith("facts ")]
+    assert [*counts[0], *counts[1]] == ["120"] * 12 + ["–"]
+    assert "…" not in output and all(len(line) <= 80 for line in output.splitlines())
+
+
+def test_a_folder_or_another_kind_of_file_is_no_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "foo.txt").write_text("x")
+    for command in ("show", "check"):
+        assert "mine: this is a folder" in str(invoke(command, "mine").exception)
+        assert "foo.txt: '.txt' is not a kind of file" in str(invoke(command, "foo.txt").exception)

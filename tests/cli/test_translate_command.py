@@ -77,3 +77,22 @@ def test_wrong_options_are_named(prompts: Path) -> None:
         translated("--to", "french")
     with pytest.raises(InvalidData, match=r"does not end in \.jsonl"):
         translated("--out", "sea.csv")
+
+
+def test_a_misspelt_set_names_the_nearest_of_either_kind(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["data", "translate", "everday", "--to", "fr", "--model", "m"])
+    assert "did you mean 'everyday'?" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("notaurl", "notaurl: an endpoint needs http:// or https:// before its name"),
+        ("http://127.0.0.1:9/v1", "the endpoint cannot be reached"),
+    ],
+)
+def test_nothing_is_left_where_nothing_was_translated(prompts: Path, endpoint: str, expected: str) -> None:
+    options = ["--to", "fr", "--model", "m", "--endpoint", endpoint]
+    result = CliRunner().invoke(app, ["data", "translate", "sea.{language}.jsonl", *options])
+    assert expected in str(result.exception)
+    assert [path.name for path in prompts.parent.iterdir()] == ["sea.en.jsonl"]

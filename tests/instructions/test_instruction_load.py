@@ -86,9 +86,14 @@ def test_languages(tmp_path: Path) -> None:
     write(tmp_path / "data.jsonl", values)
     # The third names none, and its answer is English.
     assert [c.language for c in load(tmp_path)] == ["fr", "pt", "en"]
-    assert {c.language for c in load(tmp_path, language="ru")} == {"ru"}
+    with pytest.raises(InvalidData, match=r"the rows say they are in fr, pt; did you mean 'languages: \[fr\]'\?"):
+        load(tmp_path, language="fr")
+    with pytest.raises(InvalidData, match=r"the rows say they are in fr, pt; leave 'language' out"):
+        load(tmp_path, language="ru")
     values[1]["language"] = "xx-unknown"
     write(tmp_path / "data.jsonl", values)
+    # A name that is not known says nothing against it.
+    assert {c.language for c in load(tmp_path, language="fr")} == {"fr"}
     with pytest.raises(InvalidData, match=r"line 2: the row's language 'xx-unknown'.*language: fr"):
         load(tmp_path)
 

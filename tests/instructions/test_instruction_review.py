@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from crosstune.errors import InvalidData
 from crosstune.instructions.config import MixturePart
 from crosstune.instructions.review import Lengths, Review, review
 
@@ -69,6 +72,45 @@ def test_nearly_the_same(tmp_path):
     )
     (problem,) = found.problems
     assert problem.kind == "alike" and problem.where.endswith("line 3") and "line 1" in problem.message
+
+
+def test_work_for_near_duplicates_is_bounded_and_said(tmp_path):
+    # A template of 40 words with 10 of their own each: in common 36 of 36 + 2 × 10 runs, 64 %, and not alike.
+    template = [f"word{n}" for n in range(40)]
+    own = [[f"own{number}x{n}" for n in range(10)] for number in range(40)]
+    rows = [row("Q", " ".join(template + tail)) for tail in own]
+    found = reviewed(tmp_path, [*rows, row("Q", " ".join(template + own[3][:9]))])
+    (note,) = found.notes
+    assert "more than 32 examples" in note
+    assert [(where, kind) for where, kind in kinds(found) if kind == "alike"] == [("line 41", "alike")]
+    assert reviewed(tmp_path, rows[:5]).notes == ()
+
+
+def test_one_id_of_two_texts_and_control_characters(tmp_path):
+    rows = [row("Q?", "Yes\x1b[2J", id="a"), row("R?", "No\ttab\nline", id="a"), row("S?", "A bell\x07.", id="b")]
+    found = reviewed(tmp_path, rows)
+    assert kinds(found) == [("line 1", "text"), ("line 2", "same_id"), ("line 3", "text")]
+    assert "U+001B" in found.problems[0].message and "the id 'a' of line 1" in found.problems[1].message
+
+
+def test_short_answers_tell_a_language_together(tmp_path):
+    # As loading does: each has too few letters to be doubted on its own.
+    assert reviewed(tmp_path, [row("Where?", "Go away now please")]).languages == {"en": 1}
+    assert reviewed(tmp_path, [row("2+2", "4")]).languages == {"": 1}
+
+
+def test_only_rows_in_a_language(tmp_path):
+    rows = [row("Q?", FRENCH, language="fr"), row("R?", language="en")]
+    found = reviewed(tmp_path, rows, languages=("en",))
+    assert (found.rows, found.languages) == (2, {"en": 1})
+    with pytest.raises(InvalidData, match="there is no example in 'ru'"):
+        reviewed(tmp_path, rows, languages=("ru",))
+
+
+def test_the_language_that_is_declared_and_what_a_row_says(tmp_path):
+    rows = [row("Q?", FRENCH, language="fr"), row("R?", "Nous avons mangé une soupe.", language="en")]
+    found = reviewed(tmp_path, rows, language="fr")
+    assert kinds(found) == [("line 2", "other_language")] and found.languages == {"fr": 2}
 
 
 def test_the_language_that_is_said(tmp_path):

@@ -222,3 +222,47 @@ def test_names(settings: dict[str, Any], name: str) -> None:
 def test_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         InstructionsConfig.model_validate(settings)
+
+
+def test_files_of_one_name_in_different_folders(tmp_path: Path) -> None:
+    for code in ("en", "fr", "ru"):
+        (tmp_path / code).mkdir()
+    write(tmp_path / "en" / "train.jsonl", {"en": 2})
+    write(tmp_path / "fr" / "train.jsonl", {"fr": 2, "de": 1})
+    write(tmp_path / "ru" / "train.jsonl", {"ru": 1})
+    sources = [{"source": f"{code}/train.jsonl"} for code in ("en", "fr")]
+    assert [item.id for item in load(tmp_path, mixture=sources)] == [
+        "train#1/1", "train#1/2", "train#2/1", "train#2/2", "train#2/3",
+    ]  # fmt: skip
+    # Languages of one file are one source, whose rows are told apart by their lines, however its path is written.
+    parts = [
+        {"source": "fr/train.jsonl", "languages": ["fr"]},
+        {"source": "ru/train.jsonl"},
+        {"source": "en/../fr/train.jsonl", "languages": ["de"]},
+    ]
+    assert [item.id for item in load(tmp_path, mixture=parts)] == ["train#1/1", "train#1/2", "train#2/1", "train#1/3"]
+    with pytest.raises(InvalidData, match="have the conversation 'train#1/1'"):
+        load(tmp_path, mixture=[sources[0], sources[1], sources[0]])
+    # Ids of rows are theirs.
+    for code in ("en", "fr"):
+        row = {"id": f"{code}-a", "prompt": "One?", "completion": "Yes, that is so.", "language": code}
+        (tmp_path / code / "train.jsonl").write_text(json.dumps(row))
+    assert [item.id for item in load(tmp_path, mixture=sources)] == ["en-a", "fr-a"]
+
+
+def test_the_identity_has_the_names_that_tell_files_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "train.jsonl", {"fr": 2, "ru": 2})
+
+    def parts(*folders: str) -> Any:
+        mixture = [
+            {"source": f"{folder}/train.jsonl", "languages": [code]}
+            for folder, code in zip(folders, ("fr", "ru"), strict=True)
+        ]
+        return instructions_identity(InstructionsConfig.model_validate({"mixture": mixture}), tmp_path)["parts"]
+
+    # The same content throughout: ids are train/1 ... in one file, and train#1/1, train#2/3 in two.
+    assert parts("a", "a") == parts("b", "b") != parts("a", "b") == parts("b", "a")
+    assert [part["id_name"] for part in parts("a", "b")] == ["train#1", "train#2"]
+    assert not any("id_name" in part for part in parts("a", "a"))

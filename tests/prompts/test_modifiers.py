@@ -9,7 +9,7 @@ import pytest
 from crosstune.errors import InvalidData
 from crosstune.languages import languages
 from crosstune.prompts.checks.table import CHECKS
-from crosstune.prompts.modifiers import families, modifiers
+from crosstune.prompts.modifiers import families, modifiers, unknown_modifier
 from crosstune.records import Check, Message, Prompt
 
 ITEMS = {"text": "{number, plural, one {Назови # вариант.} few {Назови # варианта.} other {Назови # вариантов.}}"}
@@ -115,3 +115,17 @@ def test_every_definition() -> None:
 def test_reading_them_loads_no_segmentation() -> None:
     code = "import sys; from crosstune.prompts.modifiers import modifiers; modifiers(); print('icu4py' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("items", "there are items_2 … items_9"),
+        ("items_12", "there are items_2 … items_9"),
+        ("sentences_x", "there are sentences_1 … sentences_5"),
+        ("in_sw", "no wording of it; there are in_en, in_fr, "),
+        ("shrt", "did you mean 'short'?"),
+    ],
+)
+def test_names_of_no_modifier(name: str, message: str) -> None:
+    assert name not in modifiers() and message in unknown_modifier(name)

@@ -162,16 +162,16 @@ def test_nothing_left(tmp_path: Path) -> None:
         ('[{"role": "user", "content": "x"}, {"role": "system", "content": "y"}]', "put it first"),
         ('{"id": "half \\ud83d", "text": "x"}', "lone surrogate"),
         ('{"id": "a+b", "text": "x"}', r"without '\+'"),
-        ('{"id": 7, "text": "x"}', "cannot be an id"),
+        ('{"id": 7, "text": "x"}', "cannot be the 'id'"),
         ('{"id": "a", "text": "x", "tags": "y"}', "'tags' is not a list"),
         ('{"id": "a", "text": "x", "task": 3}', "'task' is not text"),
         ('{"id": "first", "text": "x"}', r"the id 'first' is also that of line 1"),
-        ("[]", "no chat message"),
+        ("[]", "a row is not an object"),
         ('[{"role": "user"}]', "role and content"),
         ('[{"role": "human", "content": "x"}]', "by 'human'; known: system, user, assistant"),
         ('[{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]', "nothing to answer"),
         ('[{"role": "user", "content": "half \\ud83d"}]', "lone surrogate"),
-        ("5", "neither an object nor a list"),
+        ("5", "a row is not an object"),
         ('{"id": "a", "te', "not JSON.*cut off"),
     ],
 )
@@ -277,10 +277,13 @@ def test_identity_is_of_content_and_settings_not_of_place(tmp_path: Path) -> Non
 
     first = identity("a")
     assert json.loads(json.dumps(first)) == first == identity("b")
-    assert identity("a", limit=1) != first
+    # What a setting does is in it: a limit of one changes nothing for one prompt, nor asking in English in English.
+    assert identity("a", limit=1) == identity("a", limit=500) == identity("a", modifiers=["none", "in_en"]) == first
     assert identity("a", modifiers=["none", "short"]) != first
     (tmp_path / "b" / "set.en.types").write_text("short\n", encoding="utf-8")
     assert identity("b") != first
+    write(tmp_path / "a" / "set.en.jsonl", [chat("1"), chat("2")])
+    assert identity("a", limit=1) == first != identity("a")
 
 
 def test_identity_is_of_the_rows_used(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_answers_that_work() -> None:
     [
         (["Lyon*", "Lyon"], "is shown to people"),
         (["spider"], "stands in the question"),
-        (["eight", "Par*"], "accepts 'Paris', which is the answer to 'facts/1'"),
+        (["eight", "Par*"], "accepts 'Paris', which is an answer to 'facts/1'"),
     ],
 )
 def test_answers_that_do_not(answers: list[str], message: str) -> None:
@@ -106,6 +106,18 @@ def test_answers_that_do_not(answers: list[str], message: str) -> None:
     (problem,) = answer_problems(rows)
     assert message in problem.message
     assert (problem.where, problem.id, problem.kind) == ("en.jsonl, line 2", "facts/2", "answers")
+
+
+def test_all_answers_of_all_questions_are_tried() -> None:
+    # More than 10,000 characters of answers stand before the one that is mistaken, which is the last of its question.
+    many = [question(number, f"Question {number}?", f"y{'z' * number} x") for number in range(3, 300)]
+    first = question(1, "How warm?", "hundred", "1000")
+    last = question(2, "How many degrees?", "180", "hundred* and eighty", "200")
+    (problem,) = answer_problems([first, *many, last])
+    assert (problem.id, problem.message) == (
+        "facts/1",
+        "accepts 'hundred and eighty', which is an answer to 'facts/2'",
+    )
 
 
 def test_words_of_two_answers_are_not_read_as_one() -> None:
@@ -187,9 +199,11 @@ def test_modifiers(tmp_path: Path, row: dict[str, Any], kind: str, message: str)
 
 def test_missing_modifiers(tmp_path: Path) -> None:
     file = read_language_file(write(tmp_path / "ar.jsonl", [{"modifier": "simple", "text": "استخدم كلمات بسيطة."}]))
-    missing = {problem.id for problem in modifier_problems(file) if problem.kind == "missing"}
-    assert {"short", "items", "in_fr"} <= missing
-    assert not {"simple", "in_ar", "none", "capitalised"} & missing
+    (problem,) = [problem for problem in modifier_problems(file) if problem.kind == "missing"]
+    assert {"short", "items", "in_fr"} <= set(problem.ids)
+    assert not {"simple", "in_ar", "none", "capitalised"} & set(problem.ids)
+    total = len(problem.ids) + 1
+    assert problem.message == f"{total - 1} of {total} missing (short, long, items, markdown, html, …)"
 
 
 def test_a_language_file_as_a_whole(tmp_path: Path) -> None:
@@ -204,9 +218,12 @@ def test_a_language_file_as_a_whole(tmp_path: Path) -> None:
     ]
     path = write(tmp_path / "sw.jsonl", rows)
     review = review_packaged(["native"], ["sw"], [path], modifiers=False)
-    assert review.checked == {("native", "sw"): 11}
+    # Ten rows and a duplicate; the last two are of no set and not read.
+    assert review.checked == {("native", "sw"): 11, ("", "sw"): 2}
     found = {(problem.kind, problem.id, problem.where) for problem in review.problems}
-    assert ("missing", ids[0], str(path)) in found
+    missing = review.problems[-1]
+    assert (missing.where, missing.ids) == (str(path), (ids[0],))
+    assert missing.message == f"1 of 12 missing ({ids[0].removeprefix('native/')})"
     assert ("duplicate", ids[1], f"{path}, line 11") in found
     assert ("gloss", ids[1], f"{path}, line 11") in found
     assert ("extra", "native/fest", f"{path}, line 12") in found
@@ -220,9 +237,70 @@ def test_a_set_by_path(tmp_path: Path) -> None:
     write(tmp_path / "q.fr.jsonl", [{"id": f"q/{n}", "text": text} for n, text in enumerate(french)])
     (tmp_path / "q.de.jsonl").write_text("{")
     review = review_source(prompt_source("q.{language}.jsonl"), tmp_path)
-    assert review.checked == {("q", "en"): 2, ("q", "fr"): 3}
+    assert review.checked == {("q", "en"): 2, ("q", "fr"): 3, ("q", "de"): 1}
     found = {(problem.kind, problem.language, problem.id) for problem in review.problems}
     assert ("unreadable", "de", "") in found
-    assert ("missing", "en", "q/2") in found
+    assert ("missing", "en", ("q/2",)) in {(item.kind, item.language, item.ids) for item in review.problems}
     assert ("english", "fr", "q/1") in found
     assert ("duplicate", "fr", "q/2") in found
+
+
+def test_modifiers_without_a_check_are_notes(tmp_path: Path) -> None:
+    row = {
+        "id": "q/1",
+        "text": "How do I make onion soup at home, as JSON?",
+        "modifiers": ["json", "shortt", "items_3"],
+    }
+    write(tmp_path / "q.en.jsonl", [row])
+    review = review_source(prompt_source("q.{language}.jsonl"), tmp_path)
+    assert review.problems == []
+    json_note, unknown = review.notes
+    assert json_note.startswith("q, en: 'json' of 1 prompt has no check: ")
+    assert unknown.endswith("did you mean 'short'?")
+
+
+def test_a_language_file_may_hold_only_some_sets(tmp_path: Path) -> None:
+    rows = [{"id": row.id, "text": f"Swali la {row.id}", "gloss": "A question"} for row in set_rows("native")]
+    path = write(tmp_path / "sw.jsonl", rows)
+    review = review_packaged(["facts", "native"], ["sw"], [path], partial=True)
+    assert review.problems == [] and review.checked == {("native", "sw"): 12}
+    assert review.notes == [f"{path}: facts: no rows", f"{path}: modifiers: no rows"]
+    # Of a set that is named it lacks all rows.
+    review = review_packaged(["facts"], ["sw"], [path], modifiers=False)
+    assert [len(problem.ids) for problem in review.problems] == [120]
+
+
+def test_every_row_that_cannot_be_read_is_named_and_the_others_are_checked(tmp_path: Path) -> None:
+    rows = [
+        {"id": "q/0", "text": "How do I make onion soup at home?", "language": "en"},
+        {"id": "q/1", "txt": "x", "language": "en"},
+        {"id": "q/2", "text": "Same\u2028", "language": "en"},
+        ["a"],
+        {"id": "q/0", "text": "How do I make bread?", "language": "en"},
+        {"id": "q/3", "text": FRENCH, "language": "en"},
+        {"id": "q/4", "text": "No language"},
+    ]
+    path = write(tmp_path / "q.jsonl", rows)
+    path.write_text(path.read_text("utf-8") + "{\n", encoding="utf-8")
+    review = review_source(prompt_source("q.jsonl"), tmp_path)
+    # In English five rows, of which two cannot be used; three of which nobody can tell the language.
+    assert review.checked == {("q", "en"): 5, ("q", ""): 3} and review.unread == []
+    found = [(problem.where, problem.kind, problem.id) for problem in review.problems]
+    assert found == [
+        (f"{path}, line 2", "unreadable", "q/1"),
+        (f"{path}, line 3", "spaces", "q/2"),
+        (f"{path}, line 4", "unreadable", ""),
+        (f"{path}, line 5", "unreadable", "q/0"),
+        (f"{path}, line 6", "language", "q/3"),
+        (f"{path}, line 7", "unreadable", "q/4"),
+        (f"{path}, line 8", "unreadable", ""),
+    ]
+
+
+def test_a_set_of_which_no_language_can_be_told_is_one_problem(tmp_path: Path) -> None:
+    path = write(tmp_path / "q.jsonl", [{"text": "one"}, {"text": "two"}])
+    review = review_source(prompt_source("q.jsonl"), tmp_path)
+    assert [problem.where for problem in review.problems] == [f"{path}, line 1"]
+    assert (review.unread, review.checked) == ([("q", "")], {})
+    (problem,) = review_source(prompt_source("none.{language}.jsonl"), tmp_path).problems
+    assert problem.message == "there is no file of it in any language"

@@ -135,7 +135,7 @@ def test_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"text": "x"}, "line 2: a row without a language; give each row a column 'language'"),
         ({"text": "x", "language": ""}, "line 2: a row without a language"),
-        ({"text": "x", "language": "xx"}, "line 2: 'xx' is not a language"),
+        ({"text": "x", "language": "xx"}, "line 2: the row's language 'xx' is not one that crosstune knows"),
         ({"text": "x", "prompt": "y", "language": "en"}, "line 2: .*not text and prompt"),
         ({"text": "x", "answers": ["..."], "language": "en"}, "line 2: the answer '...' could never be found"),
         ({"text": "x" * (1 << 20), "language": "en"}, "line 2: .*1,048,576 characters"),
@@ -144,9 +144,13 @@ def test_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"text": "x", "notes": 1, "language": "en"}, r"line 2: 'notes' is not a key .*columns: \{notes: null\}"),
         ({"text": "x", "task": 7, "language": "en"}, "line 2: 'task' is not text"),
         ({"id": "q/1", "text": "x", "language": "en"}, "line 2: the id 'q/1' is also that of line 1"),
+        ({"text": " \u200b\u200d", "language": "en"}, "line 2: 'text' is empty"),
+        ({"id": "q\u001b[31m", "text": "x", "language": "en"}, "line 2: there is a control character in the 'id'"),
+        (["a"], "line 2: a row is not an object"),
+        (3, "line 2: a row is not an object"),
     ],
 )
-def test_rows_that_cannot_be_used(tmp_path: Path, row: dict[str, Any], message: str) -> None:
+def test_rows_that_cannot_be_used(tmp_path: Path, row: Any, message: str) -> None:
     first = {"id": "q/1", "text": "fine", "language": "en"}
     (tmp_path / "q.jsonl").write_text(json.dumps(first) + "\n" + json.dumps(row), encoding="utf-8")
     with pytest.raises(InvalidData, match=message):
@@ -186,3 +190,33 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 def test_refused_settings(source: Any, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         PromptsConfig.model_validate({"sets": [source], "languages": ["en"]})
+
+
+def test_rows_in_other_languages_are_passed_over(tmp_path: Path) -> None:
+    rows = [
+        {"text": "Hi", "language": "English"},
+        {"text": "Hej", "language": "sv"},
+        {"text": "Salut", "language": "FRENCH"},
+    ]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [(p.language, p.messages[0].content) for p in load(tmp_path, "q.jsonl", "fr")] == [("fr", "Salut")]
+    assert [(p.language, p.messages[0].content) for p in load(tmp_path, "q.jsonl", "en")] == [("en", "Hi")]
+    (tmp_path / "q.en.jsonl").write_text(json.dumps(rows[0]))
+    assert load(tmp_path, "q.{language}.jsonl")[0].language == "en"
+    with pytest.raises(InvalidData, match="a row in 'en' in the file of 'sv'"):
+        (tmp_path / "q.sv.jsonl").write_text(json.dumps(rows[0]))
+        load(tmp_path, "q.{language}.jsonl", "sv")
+
+
+def test_names_that_are_no_set(tmp_path: Path) -> None:
+    (tmp_path / "foo.txt").write_text("x")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InvalidData, match=r"foo.txt: '.txt' is not a kind of file.*\.jsonl"):
+        load(tmp_path, "foo.txt")
+    with pytest.raises(InvalidData, match="folder: this is a folder"):
+        load(tmp_path, "folder")
+    with pytest.raises(InvalidData, match=r"no such file; write \{language\} where"):
+        load(tmp_path, "questions.{lang}.jsonl")
+    (tmp_path / "q.csv").write_text("text;language\nHi;en\n")
+    with pytest.raises(InvalidData, match="line 1: the columns seem to be separated by ';'"):
+        load(tmp_path, "q.csv")

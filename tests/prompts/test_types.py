@@ -6,7 +6,7 @@ import pytest
 
 from crosstune.prompts.checks.check import parameters_of
 from crosstune.prompts.checks.table import check_problem
-from crosstune.prompts.types import known_type
+from crosstune.prompts.types import known_type, type_language
 from crosstune.records import Check
 
 
@@ -30,6 +30,13 @@ def test_known(word: str, check: Check) -> None:
 @pytest.mark.parametrize("word", ["", "shorter", "num_items_", "num_items_0", "num_items_x", "lang_xx", "lang_", "a.b"])
 def test_unknown(word: str) -> None:
     assert known_type(word) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [("lang_fr", "fr"), ("lang_french", "french"), ("short", None), ("num_items_3", None)]
+)
+def test_language_of_the_answer(word: str, code: str | None) -> None:
+    assert type_language(word) == code
 
 
 def test_every_word_of_the_papers_files_is_known(reference: Path) -> None:

@@ -79,11 +79,41 @@ def test_a_misspelt_key_names_line_and_nearest_key():
         ({"base_models": None}, "not null"),
         ({"learning_rate": 0}, "greater than 0"),
         ({"prompts": {"sets": ["everyday"], "languages": ["fr-CA"]}}, "did you mean 'fr'"),
+        (
+            {"instructions": [{"mixture": [{"source": "a.jsonl", "weight": float("nan")}]}]},
+            r"^s.yaml: instructions\[0\].mixture\[0\].weight: should be a number, not nan$",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_the_words_of_the_file(quick, change, expected):
     with pytest.raises(InvalidStudy, match=expected):
         parse_study(StudyDocument({**quick, **change}, None, "s.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"source": "everyday", "wher": {"task": "recipe"}}, "unknown key 'wher' in @; did you mean 'where'?"),
+        (
+            {"source": "a.csv", "name": "a/b"},
+            "@.name: should be of letters, digits and . _ - only, and short, not 'a/b'",
+        ),
+        (
+            {"source": "a.csv", "language": "english"},
+            "@.language: 'english' is not a language crosstune knows; did you mean 'en'?",
+        ),
+        ({"source": "facts", "where": {"a": 1}}, "@: 'where' is not for a set that ships with crosstune ('facts')"),
+        ({"source": "a.csv", "where": {"a": [1]}}, "@.where.a: should be text, a number, or true or false"),
+        ({"source": "a.csv", "where": {"a": {"b": 1}}}, "@.where.a: should be text, a number, or true or false"),
+        ({"name": "a"}, "'@.source' is missing; it has no default"),
+        (3, "@: should be text, not 3"),
+    ],
+)
+def test_a_prompt_source_in_a_mapping_has_one_error_each_in_the_words_of_the_file(quick, source, expected):
+    quick["prompts"] = {"sets": [source], "languages": ["en"]}
+    with pytest.raises(InvalidStudy) as caught:
+        parse_study(StudyDocument(quick, None, "s.yaml"))
+    assert str(caught.value) == "s.yaml: " + expected.replace("@", "prompts.sets[0]")
 
 
 def test_all_problems_are_listed_at_once(quick):

@@ -75,6 +75,21 @@ def test_normalise(text: str, language: str, expected: str) -> None:
         ("Ankara eski Kalesi", "Ankara* Kalesi", "tr", None),
         ("8'i", "8", "tr", "8"),
         ("它在东京都。", "东京", "zh", "东京"),
+        ("章鱼有八条腿", "八条", "zh", "八条"),
+        ("有十八条腿", "八条", "zh", None),
+        ("有十八条腿", "八", "zh", None),
+        ("有八十条腿", "八", "zh", None),
+        ("有十九名大法官", "九名", "zh", None),
+        ("不是十九名，是九名。", "九名", "zh", "九名"),
+        ("第一，八条腿", "八条", "zh", "八条"),  # punctuation between: two numbers
+        ("3万有引力", "万有引力", "zh", None),
+        ("牛顿的万有引力", "万有引力", "zh", "万有引力"),
+        ("东京一直是首都", "东京", "zh", "东京"),  # 京 is also ten quadrillions
+        ("二百五十个", "五十个", "zh", None),
+        ("十八本です", "八本", "ja", None),
+        ("八本です", "八本", "ja", "八本"),
+        ("判事は十九人です", "九人", "ja", None),
+        ("二〇〇九人", "九人", "ja", None),
         ("1868年", "86", "ja", None),
         ("1868年", "1868", "ja", "1868"),
         ("ジョン・F・ケネディです", "ジョン F ケネディ", "ja", "ジョン・F・ケネディ"),
@@ -113,3 +128,9 @@ def test_long_text_takes_no_time(unit: str) -> None:
     start = time.perf_counter()
     find_answer(unit * 100_000, ["foo* bar", "1 2"], "en")
     assert time.perf_counter() - start < 2
+
+
+def test_a_number_is_not_found_in_a_formula() -> None:
+    assert find_answer("CO2 and N2", ["2"], "en") is None
+    assert find_answer("100C, or 212F", ["100"], "en") is not None
+    assert find_answer("约8条", ["8"], "zh") is not None

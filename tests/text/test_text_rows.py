@@ -41,6 +41,10 @@ def test_a_long_cell(tmp_path: Path) -> None:
         ("a.csv", "id,text,id\n", "line 1: two columns have the name 'id'"),
         ("a.csv", "id,,x\n", "line 1: column 2 has no name"),
         ("a.csv", "", "the file is empty"),
+        ("a.csv", "id;text\n1;a, b\n", "line 1: the columns seem to be separated by ';'; write .csv with commas"),
+        ("a.csv", "id\ttext\n1\ta\n", "line 1: the columns seem to be separated by a tab"),
+        ("a.tsv", "id,text\n1,a\n", "line 1: the columns seem to be separated by ','"),
+        ("a.csv", "id,text\n1,abcdefghijklmnopq\n2,a\0b\n", "line 3: there is a NUL byte"),
         ("a.csv", "id,text\n1,é\n".encode("latin-1"), r"line 2: not UTF-8 \(byte 0xe9\)"),
         ("a.csv", "id,text\n".encode("utf-16"), "UTF-16"),
         ("a.xlsx", b"PK", r"'.xlsx' is not a kind of file.*\.csv"),
@@ -66,3 +70,11 @@ def test_renamed() -> None:
     with pytest.raises(InvalidData, match="renames 'texts', which is not there; did you mean 'text'"):
         renamed(row, {"texts": "x"})
     assert renamed(SourceRow(1, "x", ["a"]), {"q": "b"}).value == ["a"], "refused later, with the reason"
+
+
+def test_lines_that_cannot_be_read_may_be_left_out(tmp_path: Path) -> None:
+    refused: list[InvalidData] = []
+    rows = read_file(write(tmp_path / "a.csv", "id,text\n1,a\n2,b,c\n3,d\n"), refused.append)
+    assert [row.number for row in rows] == [2, 4] and refused[0].where == f"{tmp_path / 'a.csv'}, line 3"
+    rows = read_file(write(tmp_path / "a.jsonl", '{"a": 1}\n{"a"\n{"a": 2}\n'), refused.append)
+    assert [row.number for row in rows] == [1, 3] and refused[1].where == f"{tmp_path / 'a.jsonl'}, line 2"

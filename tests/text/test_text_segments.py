@@ -1,4 +1,4 @@
-"""Sentences, words, paragraphs and list items in many scripts."""
+"""Sentences, words, paragraphs and titles in many scripts."""
 
 import time
 from importlib.resources import files
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstune.languages import languages
-from crosstune.text.segments import has_word, is_list_line, list_items, paragraphs, sentences, words
+from crosstune.text.segments import has_word, paragraphs, sentences, title_of, without_titles, words
 
 
 @pytest.mark.parametrize(
@@ -102,45 +102,16 @@ def test_words() -> None:
 def test_paragraphs() -> None:
     text = "# Title\n\nOne.\nStill one.\n \nTwo.\r\n\r\n---\n\n## Next\n\n\nالثالثة\n\n😀"
     assert paragraphs(text) == ["One.\nStill one.", "Two.", "الثالثة"]
-    assert paragraphs("## A heading\nwith its text") == ["## A heading\nwith its text"]
+    assert paragraphs("## A heading\nwith its text") == ["with its text"]
     assert paragraphs("\n\n") == []
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Ideas:\n1. one\n2. two\n   - deep\n   - deeper\n3. three\nDone.", ["one", "two", "three"]),
-        ("- a\n1. step\n2. step\n- b", ["a", "b"]),  # the first sign is the top level
-        ("**1. A**\n- x\n**2. B**\n- y", ["A**", "B**"]),
-        ("### 1. A\ntext\n### 2. B\ntext", ["A", "B"]),
-        ("1) a\n2) b", ["a", "b"]),
-        ("(1) a\n(2) b", ["a", "b"]),
-        ("a) x\nb) y", ["x", "y"]),
-        ("• a\n• b", ["a", "b"]),
-        ("--> a\n--> b", ["a", "b"]),
-        ("\u200f١. تفاح\n\u200f٢. موز", ["تفاح", "موز"]),
-        ("۱) سیب\n۲) موز", ["سیب", "موز"]),
-        ("१. सेब\n२. केला", ["सेब", "केला"]),
-        ("①苹果\n②香蕉", ["苹果", "香蕉"]),
-        ("一、苹果\n二、香蕉\n十一、梨", ["苹果", "香蕉", "梨"]),
-        ("（一）苹果\n（二）香蕉", ["苹果", "香蕉"]),
-        ("1．りんご\n2．バナナ", ["りんご", "バナナ"]),
-        ("1、苹果\n2、香蕉", ["苹果", "香蕉"]),
-        ("1️⃣ a\n2️⃣ b", ["a", "b"]),
-        ("1\\. a\n2\\. b", ["a", "b"]),
-        ("- \n-\n- a", ["a"]),
-        ("3.5 kg\n-5 °C\n1945 began\n**bold** start\n-word", []),
-        ("plain", []),
-    ],
-)
-def test_list_items(text: str, expected: list[str]) -> None:
-    assert list_items(text) == expected
-
-
-def test_list_lines() -> None:
-    assert is_list_line("   - deep")
-    assert is_list_line("٢) موز")
-    assert not is_list_line("word - word")
+def test_titles() -> None:
+    assert title_of("### A walk") == "###"
+    assert title_of("**A walk**") == title_of("  __A walk__: ") == title_of("**Why?**") == "**"
+    for text in ("A walk", "**A** walk", "**A** **walk**", "**A walk.**", "****", "#walk", "- **A walk**"):
+        assert title_of(text) is None
+    assert without_titles("# One\ntwo\n**Three**\nfour") == "\ntwo\n\nfour"
 
 
 def test_the_table_of_abbreviations() -> None:
@@ -161,7 +132,6 @@ def test_the_table_of_abbreviations() -> None:
 def test_any_text(text: str, language: str) -> None:
     for found in (sentences(text, language), words(text, language), paragraphs(text)):
         assert all(has_word(piece) and piece == piece.strip() for piece in found)
-    list_items(text)
 
 
 @settings(max_examples=200)
@@ -176,6 +146,5 @@ def test_as_many_sentences_as_were_put_together(parts: list[str], mark: str) -> 
 def test_long_text_takes_no_time(unit: str) -> None:
     start = time.perf_counter()
     sentences(unit * 20_000, "de")
-    list_items(unit * 20_000)
     paragraphs(unit * 20_000)
     assert time.perf_counter() - start < 5

@@ -1,6 +1,6 @@
 import pytest
 
-from crosstune.text.well_formed import LONGEST_TEXT, text_problem
+from crosstune.text.well_formed import LONGEST_TEXT, control_character, is_blank, text_problem
 
 RLO, RLI, PDI, RLE, PDF = "\u202e", "\u2067", "\u2069", "\u202b", "\u202c"
 
@@ -38,3 +38,21 @@ def test_refused(text: str, message: str) -> None:
     import re
 
     assert re.search(message, text_problem(text) or "")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n\t", "\u00a0\u3000", " \u200b\ufeff\u2060 ", "\u200d\ufe0f", "\u3164\u2800", "\x00\x1b"]
+)
+def test_nothing_to_see(text):
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize("text", ["x", "?", "…", "👩🏽‍🚀", "\u200bक", "\ud800", "١", "\u0301"])
+def test_something_to_see(text):
+    assert not is_blank(text)
+
+
+def test_control_characters():
+    assert control_character("q/1 é-می\u200cخواهم") is None
+    assert control_character("a\u001b[31m") == "U+001B"
+    assert control_character("a\u2028b") == "U+2028"

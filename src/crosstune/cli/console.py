@@ -1,12 +1,14 @@
 """What commands share: the consoles, how errors and quantities look, the options of a study."""
 
 import unicodedata
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from crosstune.errors import CrosstuneError
 
@@ -25,6 +27,7 @@ SetOption = Annotated[
 
 
 _LONGEST = 4000
+_WIDE = 100_000
 
 
 def plain(text: str) -> str:
@@ -46,6 +49,17 @@ def show_error(error: CrosstuneError) -> None:
     error_console.print(f"[red bold]error:[/red bold] {where}{plain(error.message)}", soft_wrap=True)
     if error.hint:
         error_console.print(f"       {plain(error.hint)}", soft_wrap=True)
+
+
+def print_table(table: Table) -> None:
+    """Prints a table; where there is no terminal, as wide as its cells need, so that no cell is broken."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    wide = Console(file=StringIO(), width=_WIDE, highlight=False)
+    wide.print(table)
+    for line in wide.file.getvalue().splitlines():  # type: ignore[attr-defined]
+        typer.echo(line.rstrip())
 
 
 def counted(number: int, noun: str) -> str:

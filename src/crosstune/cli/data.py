@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from crosstune.cli.console import console, counted, plain
+from crosstune.cli.console import console, counted, plain, print_table
 from crosstune.cli.progress_bar import ProgressBar
 from crosstune.cli.translate import translate
 
@@ -39,6 +39,12 @@ ColumnsOption = Annotated[
 WhereOption = Annotated[
     list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Only such rows; repeatable.")
 ]
+LanguageOption = Annotated[
+    list[str] | None, typer.Option("--language", "-l", metavar="CODE", help="Only rows in it; repeatable.")
+]
+InLanguageOption = Annotated[
+    str | None, typer.Option("--in-language", metavar="CODE", help="Says that all rows are in this language.")
+]
 
 
 @app.command("list")
@@ -55,15 +61,14 @@ def list_sets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSO
         languages = ", ".join(f"{code} {count}" for code, count in item.languages.items())
         categories = ", ".join(f"{name} {count}" for name, count in item.categories.items())
         table.add_row(f"[bold]{item.name}[/bold]", str(item.examples), languages, categories)
-    console.print(table)
+    print_table(table)
 
 
 @app.command("show")
 def show(
     source: SourceArgument,
-    language: Annotated[
-        list[str] | None, typer.Option("--language", metavar="CODE", help="Only rows in it; repeatable.")
-    ] = None,
+    language: LanguageOption = None,
+    in_language: InLanguageOption = None,
     category: Annotated[str | None, typer.Option("--category", help="Only rows of this category.")] = None,
     where: WhereOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="So many examples.")] = 5,
@@ -79,10 +84,16 @@ def show(
     from crosstune.instructions.mixture import drawn_ids
     from crosstune.instructions.sources import read_examples
 
-    part = _part(source, format, columns, where, language)
-    examples = [item for item in read_examples(part, Path()) if category is None or item.category == category]
+    part = _part(source, format, columns, where, language, in_language)
+    read = read_examples(part, Path())
+    examples = [item for item in read if category is None or item.category == category]
     if not examples:
-        raise InvalidData(f"there is no example of the category '{category}'", where=source)
+        known = sorted({item.category for item in read if item.category})
+        raise InvalidData(
+            f"there is no example of the category '{category}'",
+            where=source,
+            hint="there are " + ", ".join(known) if known else "the rows have no categories",
+        )
     shown = examples[:limit]
     if seed is not None:
         conversations = [item.conversation for item in examples]
@@ -120,9 +131,8 @@ def check(
     format: FormatOption = None,
     columns: ColumnsOption = None,
     where: WhereOption = None,
-    language: Annotated[
-        str | None, typer.Option("--language", metavar="CODE", help="The language the set is in.")
-    ] = None,
+    language: LanguageOption = None,
+    in_language: InLanguageOption = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -140,7 +150,7 @@ def check(
     tokens = _token_counter(model) if model is not None else None
     reports = []
     for source in sources:
-        part = _part(source, format, columns, where, None, language)
+        part = _part(source, format, columns, where, language, in_language)
         with ProgressBar(f"checking {source}") as bar:
             found = review(part, Path(), bar.on_progress, tokens=tokens)
         with ProgressBar(f"comparing {source} with prompts") as bar:
@@ -150,12 +160,13 @@ def check(
         typer.echo(json.dumps([_as_data(*item) for item in reports], ensure_ascii=False, indent=1))
     else:
         for item in reports:
-            _show_review(*item)
+            _show_review(*item, compared=against is None or set(against) != {"none"})
     if any(found.problems or overlapping for _, found, overlapping in reports):
         raise typer.Exit(1)
 
 
 def _overlaps(found: "Review", against: list[str] | None, bar: ProgressBar) -> "list[Overlap]":
+    from crosstune.errors import InvalidData, did_you_mean
     from crosstune.instructions.contamination import overlaps
     from crosstune.prompts.config import PromptsConfig, prompt_source
     from crosstune.prompts.load import load_prompts
@@ -163,6 +174,13 @@ def _overlaps(found: "Review", against: list[str] | None, bar: ProgressBar) -> "
     from crosstune.prompts.sets import set_languages
 
     names = list(packaged_sets()) if against is None else [name for name in against if name != "none"]
+    for name in names:
+        if prompt_source(name).is_packaged and name not in packaged_sets():
+            raise InvalidData(
+                f"'{name}' is not a prompt set that ships with crosstune",
+                where="--against",
+                hint=did_you_mean(name, packaged_sets()),
+            )
     wanted = {"en", *found.languages}
     prompts = []
     for name in names:
@@ -191,7 +209,7 @@ def _part(
     columns: list[str] | None,
     where: list[str] | None,
     languages: list[str] | None,
-    language: str | None = None,
+    in_language: str | None,
 ) -> "MixturePart":
     """The source as a study file would name it.
 
@@ -211,7 +229,7 @@ def _part(
                 "columns": _pairs("--columns", columns),
                 "where": _pairs("--where", where),
                 "languages": languages or (),
-                "language": language,
+                "language": in_language,
             }
         )
     except ValidationError as error:
@@ -238,14 +256,17 @@ def _table(*names: str) -> Table:
     return table
 
 
-def _show_review(source: str, found: "Review", overlapping: "list[Overlap]") -> None:
-    from crosstune.cli.overlaps import overlap_table
+def _show_review(source: str, found: "Review", overlapping: "list[Overlap]", *, compared: bool) -> None:
+    from crosstune.cli.overlaps import print_overlaps
     from crosstune.instructions.contamination import languages_without_likeness
 
     def counts(values: dict[Any, int]) -> str:
         return ", ".join(f"{plain(str(name)) or 'not said'} {count}" for name, count in values.items())
 
-    console.print(f"[bold]{plain(source)}[/bold]: {counted(len(found.examples), 'example')} in {found.rows} rows")
+    console.print(
+        f"[bold]{plain(source)}[/bold]: {counted(len(found.examples), 'example')} in {counted(found.rows, 'row')}",
+        soft_wrap=True,
+    )
     table = _table("", "")
     table.add_row("languages", counts(found.languages))
     if found.categories:
@@ -255,17 +276,21 @@ def _show_review(source: str, found: "Review", overlapping: "list[Overlap]") -> 
         if lengths is not None:
             table.add_row(name, _length_words(lengths, found.unit))
     table.show_header = False
-    console.print(table)
+    print_table(table)
     for problem in found.problems[:_PROBLEMS_SHOWN]:
         console.print(f"  [red]{plain(problem.where)}[/red]: {plain(problem.message)}", soft_wrap=True)
     if len(found.problems) > _PROBLEMS_SHOWN:
         console.print(f"  … {len(found.problems) - _PROBLEMS_SHOWN} more: all are in --json")
-    if by_words := languages_without_likeness(found.examples, ()):
-        console.print(f"  [yellow]note:[/yellow] only shared words with prompts are found in {', '.join(by_words)}")
+    for note in found.notes:
+        console.print(f"  [yellow]note:[/yellow] {plain(note)}", soft_wrap=True)
+    by_words = [code for code in languages_without_likeness(found.examples, ()) if code] if compared else []
+    if by_words:
+        words = f"only shared words with prompts are found in {', '.join(by_words)}"
+        console.print(f"  [yellow]note:[/yellow] {words}", soft_wrap=True)
     if overlapping:
         count = len({item.conversation_id for item in overlapping})
         console.print(f"  [yellow]{counted(count, 'example')} overlapping with prompts[/yellow]")
-        console.print(overlap_table(overlapping[:_PROBLEMS_SHOWN]))
+        print_overlaps(overlapping[:_PROBLEMS_SHOWN])
     if not found.problems and not overlapping:
         console.print("  [green]✓[/green] no problems")
     else:
@@ -273,8 +298,9 @@ def _show_review(source: str, found: "Review", overlapping: "list[Overlap]") -> 
 
 
 def _length_words(lengths: "Lengths", unit: str) -> str:
+    middle = unit.removesuffix("s") if lengths.median == 1 else unit
     return (
-        f"{lengths.median} {unit} in the middle, half of them {lengths.lower}–{lengths.upper}, "
+        f"{lengths.median} {middle} in the middle, half of them {lengths.lower}–{lengths.upper}, "
         f"95 % up to {lengths.most_of_them}, all {lengths.least}–{lengths.most}"
     )
 
@@ -291,6 +317,7 @@ def _as_data(source: str, found: "Review", overlapping: "list[Overlap]") -> dict
         "question_lengths": asdict(found.question_lengths) if found.question_lengths else None,
         "answer_lengths": asdict(found.answer_lengths) if found.answer_lengths else None,
         "problems": [asdict(problem) for problem in found.problems],
+        "notes": list(found.notes),
         "overlaps": [asdict(item) for item in overlapping],
     }
 

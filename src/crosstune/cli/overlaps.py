@@ -5,8 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from crosstune.cli.console import console, counted, plain
 
 if TYPE_CHECKING:
@@ -14,47 +12,58 @@ if TYPE_CHECKING:
     from crosstune.study.contamination import DataOverlaps
 
 _SHOWN = 5
+_LONGEST = 100
 
 
 def show_overlaps(found: "Sequence[DataOverlaps]") -> None:
-    """Prints a line for each set of instructions that overlaps or is not compared yet, and the first few overlaps."""
+    """Prints what overlaps or is not compared yet: draws of one source together, with the first few overlaps."""
+    by_codes: dict[tuple[str, ...], list[str]] = {}
+    by_source: dict[str, list[DataOverlaps]] = {}
     for of_it in found:
         name = plain(of_it.instructions)
         if of_it.unchecked:
             console.print(f"[yellow]overlap:[/yellow] {name} is not compared yet: {of_it.unchecked}", soft_wrap=True)
         if of_it.languages_by_words_only:
-            codes = ", ".join(of_it.languages_by_words_only)
-            words = f"in {codes} only shared words are found, not likeness"
-            console.print(f"[yellow]note:[/yellow] {name} and the prompts: {words}", soft_wrap=True)
-        if not of_it.overlaps:
-            continue
-        count = len(of_it.conversations)
-        overlap = "overlaps" if count == 1 else "overlap"
-        done = "left out" if of_it.action == "remove" else "kept; `contamination: remove` leaves them out"
-        console.print(
-            f"[yellow]overlap:[/yellow] {counted(count, 'conversation')} of {name} {overlap} with prompts ({done})",
-            soft_wrap=True,
-        )
-        console.print(overlap_table(of_it.overlaps[:_SHOWN]))
-        if len(of_it.overlaps) > _SHOWN:
-            console.print(f"  … {len(of_it.overlaps) - _SHOWN} more: all are in --json", soft_wrap=True)
+            by_codes.setdefault(of_it.languages_by_words_only, []).append(name)
+        if of_it.overlaps:
+            by_source.setdefault(of_it.source or of_it.instructions, []).append(of_it)
+    for codes, names in by_codes.items():
+        words = f"in {', '.join(codes)} only shared words are found, not likeness"
+        console.print(f"[yellow]note:[/yellow] {', '.join(names)} and the prompts: {words}", soft_wrap=True)
+    for source, draws in by_source.items():
+        _show_draws(source, draws)
 
 
-def overlap_table(found: "Sequence[Overlap]") -> Table:
-    """Overlaps, one a row."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 2))
-    for name in ("conversation", "prompt", "found by", "text"):
-        table.add_column(name, overflow="fold")
+def _show_draws(source: str, draws: "Sequence[DataOverlaps]") -> None:
+    """The overlaps of draws of one source, each once."""
+    overlapping = list(dict.fromkeys(item for of_it in draws for item in of_it.overlaps))
+    count = len({item.conversation_id for item in overlapping})
+    overlap = "overlaps" if count == 1 else "overlap"
+    done = "left out" if draws[0].action == "remove" else "kept; `contamination: remove` leaves them out"
+    name = plain(source if len(draws) > 1 else draws[0].instructions)
+    each = ", ".join(f"{len(of_it.conversations)} of {plain(of_it.instructions)}" for of_it in draws)
+    console.print(
+        f"[yellow]overlap:[/yellow] {counted(count, 'conversation')} of {name} {overlap} with prompts ({done})"
+        + (f": {each}" if len(draws) > 1 else ""),
+        soft_wrap=True,
+    )
+    print_overlaps(overlapping[:_SHOWN])
+    if len(overlapping) > _SHOWN:
+        console.print(f"  … {len(overlapping) - _SHOWN} more: all are in --json", soft_wrap=True)
+
+
+def print_overlaps(found: "Sequence[Overlap]") -> None:
+    """Prints overlaps, two lines each: in the columns of a table long ids would be broken."""
     for item in found:
         by = f"{item.score:.0f} words" if item.kind == "words" else f"likeness {item.score:.2f}"
-        text = " ".join(item.detail.split())
-        table.add_row(
-            plain(f"{item.conversation_id}\n{_short_place(item.where)}"),
-            plain(f"{item.prompt_id} ({item.language})"),
-            by,
-            plain(text if len(text) <= 80 else text[:79] + "…"),
+        place = _short_place(item.where)
+        conversation = item.conversation_id + (f" ({place})" if place != item.conversation_id else "")
+        console.print(
+            f"  [bold]{plain(conversation)}[/bold] has [bold]{plain(item.prompt_id)}[/bold] ({item.language}): {by}",
+            soft_wrap=True,
         )
-    return table
+        text = " ".join(item.detail.split())
+        console.print(f"    {plain(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…')}", soft_wrap=True)
 
 
 def _short_place(where: str) -> str:

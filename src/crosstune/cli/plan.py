@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
-from crosstune.cli.console import RootOption, SetOption, StudyArgument, amount, console, counted, duration, size
+from crosstune.cli.console import (
+    RootOption,
+    SetOption,
+    StudyArgument,
+    amount,
+    console,
+    counted,
+    duration,
+    print_table,
+    size,
+)
 from crosstune.cli.overlaps import overlaps_as_data, show_overlaps
 from crosstune.cli.progress_bar import ProgressBar
 
@@ -53,7 +64,7 @@ def show_plan(plan: "Plan") -> None:
         left = [step for step in planned if step.state != "finished"]
         unknown = any(step.cost is None or step.cost.seconds is None for step in left)
         table.add_row(
-            f"  {escape(data)}" if data else f"[bold]{escape(base_model)}[/bold]",
+            Padding(escape(data), (0, 0, 0, 2)) if data else f"[bold]{escape(base_model)}[/bold]",
             escape(tuning),
             _rates(cells),
             _done(planned),
@@ -61,7 +72,7 @@ def show_plan(plan: "Plan") -> None:
             duration(None if unknown else sum(step.seconds_left for step in left)) if left else "",
             _largest([step.cost.memory_bytes if step.cost else None for step in planned]),
         )
-    console.print(table)
+    print_table(table)
     finished = sum(step.state == "finished" for step in plan.steps)
     measured = any(step.measured for step in plan.steps if step.state != "finished")
     basis = "at speeds measured on earlier runs" if measured else "a rough guess before anything has run"

@@ -1,12 +1,16 @@
 """A bar for work that may take a while and may be over at once: it shows only when there is something to show."""
 
+import time
 from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from crosstune.cli.console import error_console
+from crosstune.cli.console import error_console, plain
 from crosstune.progress import Progress
+
+_SECONDS_BETWEEN_LINES = 30.0
+"""Where there is no terminal to redraw, progress is a line this often."""
 
 
 class ProgressBar:
@@ -22,6 +26,9 @@ class ProgressBar:
             transient=True,
             disable=not error_console.is_terminal,
         )
+        self._what = what
+        self._live = error_console.is_terminal
+        self._last_line = time.monotonic()
         self._task = self._bars.add_task(what, total=None, visible=False)
 
     def __enter__(self) -> "ProgressBar":
@@ -36,3 +43,7 @@ class ProgressBar:
     def on_progress(self, progress: Progress) -> None:
         """Shows how far the work is."""
         self._bars.update(self._task, completed=progress.done, total=progress.total, visible=True)
+        if not self._live and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            done = str(progress.done) if progress.total is None else f"{progress.done}/{progress.total}"
+            error_console.print(f"{plain(self._what)}: {done} {progress.unit}", soft_wrap=True)

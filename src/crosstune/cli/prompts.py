@@ -11,6 +11,7 @@ from crosstune.cli.console import console
 from crosstune.cli.prompts_check import check_prompts
 from crosstune.cli.prompts_options import JsonOption, LanguageFileOption, existing
 from crosstune.cli.prompts_show import show_prompts
+from crosstune.cli.prompts_table import language_tables
 
 app = typer.Typer(no_args_is_help=True, help="Prompt sets: list them, show them, check them.")
 app.command("show")(show_prompts)
@@ -50,19 +51,14 @@ def list_prompts(language_files: LanguageFileOption = None, as_json: JsonOption 
         }
         typer.echo(json.dumps(data, ensure_ascii=False, indent=1))
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("set, kind of task", no_wrap=True)
-    for code in codes:
-        table.add_column(code, justify="right", no_wrap=True)
+    rows = []
     for item in sets:
-        total = sum(item.tasks.values())
-        cells = [f"[bold]{total}[/bold]" if code in item.prompts else "[dim]–[/dim]" for code in codes]
-        table.add_row(f"[bold]{escape(item.name)}[/bold]", *cells)
-        for task, count in item.tasks.items():
-            cells = [str(count) if code in item.prompts else "[dim]–[/dim]" for code in codes]
-            table.add_row(f"  {escape(task)}", *cells)
-    console.print(table)
-    console.print()
+        total = f"[bold]{sum(item.tasks.values())}[/bold]"
+        rows.append((f"[bold]{escape(item.name)}[/bold]", dict.fromkeys(item.prompts, total)))
+        rows += [(f"  {escape(task)}", dict.fromkeys(item.prompts, str(n))) for task, n in item.tasks.items()]
+    for table in language_tables("set, kind of task", {code: code for code in codes}, rows, console.width):
+        console.print(table)
+        console.print()
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("modifier", "numbers", "verified by", "languages"):
         table.add_column(column, overflow="fold")

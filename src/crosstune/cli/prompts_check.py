@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 from rich.progress import Progress as Bars
-from rich.table import Table
 
 from crosstune.cli.console import console, counted, error_console, plain
-from crosstune.cli.prompts_options import JsonOption, LanguageFileOption, existing
+from crosstune.cli.prompts_options import JsonOption, LanguageFileOption, existing, named_source
+from crosstune.cli.prompts_table import language_tables
 from crosstune.progress import Progress
 
 if TYPE_CHECKING:
-    from crosstune.prompts.config import PromptSource
     from crosstune.prompts.review.review import Review
     from crosstune.prompts.review.row import Problem
 
@@ -49,19 +48,16 @@ def check_prompts(
 
 def _review(sources: Sequence[str], everything: bool, codes: Sequence[str], extra: Sequence[Path]) -> "Review":
     from crosstune.languages import language
-    from crosstune.prompts.config import prompt_source
     from crosstune.prompts.language_file import language_of_path, packaged_language_codes
-    from crosstune.prompts.packaged import packaged_sets, set_rows
+    from crosstune.prompts.packaged import packaged_sets
     from crosstune.prompts.review.review import Review, review_packaged, review_source
 
     for code in codes:
         language(code)
-    by_path: list[PromptSource] = [source for name in sources if not (source := prompt_source(name)).is_packaged]
-    packaged = [name for name in sources if prompt_source(name).is_packaged]
+    named = [named_source(name) for name in dict.fromkeys(sources)]
+    by_path = [source for source in named if not source.is_packaged]
     whole = everything or (not sources)
-    names = list(packaged_sets()) if whole else packaged
-    for name in packaged:
-        set_rows(name)
+    names = list(packaged_sets()) if whole else [source.source for source in named if source.is_packaged]
     own = [language_of_path(path) for path in extra]
     review = Review()
     with Bars(console=error_console, transient=True, disable=not error_console.is_terminal) as bars:
@@ -77,7 +73,10 @@ def _review(sources: Sequence[str], everything: bool, codes: Sequence[str], extr
         if names:
             all_codes = list(dict.fromkeys([*packaged_language_codes(), *own]))
             chosen = list(codes) or (own if own and not everything else all_codes)
-            _add(review, review_packaged(names, chosen, extra, modifiers=whole, on_progress=show("packaged sets")))
+            found = review_packaged(
+                names, chosen, extra, modifiers=whole, partial=whole, on_progress=show("packaged sets")
+            )
+            _add(review, found)
         for source in by_path:
             _add(review, review_source(source, Path(), codes, show(source.set_name)))
     return review
@@ -85,37 +84,48 @@ def _review(sources: Sequence[str], everything: bool, codes: Sequence[str], extr
 
 def _add(review: "Review", other: "Review") -> None:
     review.problems += other.problems
-    review.checked.update(other.checked)
+    for key, rows in other.checked.items():  # two files may have the same name in different folders
+        review.checked[key] = review.checked.get(key, 0) + rows
     review.neighbours += other.neighbours
+    review.unread += other.unread
+    review.notes += other.notes
 
 
 def _show_review(review: "Review") -> None:
     counts = Counter((problem.set, problem.language) for problem in review.problems)
-    codes = list(dict.fromkeys([code for _, code in review.checked] + [item.language for item in review.problems]))
-    sets = list(dict.fromkeys([name for name, _ in review.checked] + [item.set for item in review.problems]))
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("set", no_wrap=True)
-    for code in codes:
-        table.add_column(code, justify="right", no_wrap=True)
+    places = [*review.checked, *review.unread, *((item.set, item.language) for item in review.problems)]
+    # What is of no set, or of no language that can be told, comes last.
+    codes = sorted(dict.fromkeys(code for _, code in places), key=lambda code: not code)
+    sets = sorted(dict.fromkeys(name for name, _ in places), key=lambda name: not name)
+    rows: list[tuple[str, dict[str, str]]] = []
     for name in sets:
-        cells = []
+        cells = {}
         for code in codes:
-            found = counts[name, code]
-            looked_at = (name, code) in review.checked
-            cells.append(f"[red]{found}[/red]" if found else "[green]✓[/green]" if looked_at else "[dim]–[/dim]")
-        table.add_row(escape(name or "file"), *cells)
-    if any(name for name, _ in review.checked):
-        rates = _rates(review)
-        if rates:
-            table.add_row("[dim]meaning, %[/dim]", *(rates.get(code, "[dim]–[/dim]") for code in codes))
-    console.print(table)
+            if (name, code) in review.unread:
+                cells[code] = "[red]not read[/red]"
+            elif found := counts[name, code]:
+                cells[code] = f"[red]{found}[/red]"
+            elif (name, code) in review.checked:
+                cells[code] = "[green]✓[/green]"
+        rows.append((escape(name or "other rows"), cells))
+    if any(name for name, _ in review.checked) and (rates := _rates(review)):
+        rows.append(("[dim]meaning, %[/dim]", rates))
+    for table in language_tables("set", {code: code or "no language" for code in codes}, rows, console.width):
+        console.print(table)
     for problem in review.problems[:_PROBLEMS_SHOWN]:
         console.print(_line(problem), soft_wrap=True)
     if len(review.problems) > _PROBLEMS_SHOWN:
         console.print(f"… and {len(review.problems) - _PROBLEMS_SHOWN} more (--json has all)")
-    rows = sum(review.checked.values())
+    for note in review.notes:
+        console.print(f"[dim]{plain(note)}[/dim]", soft_wrap=True)
+    total = sum(review.checked.values())
     summary = counted(len(review.problems), "problem") if review.problems else "no problem"
-    console.print(f"\n{summary} in {counted(rows, 'row')}", soft_wrap=True)
+    if total or not review.unread:
+        summary += f" in {counted(total, 'row')}"
+    if review.unread:
+        unread = [" in ".join(part for part in (name, code) if part) for name, code in review.unread]
+        summary += f"; not read: {', '.join(unread)}"
+    console.print(f"\n{plain(summary)}", soft_wrap=True)
 
 
 def _rates(review: "Review") -> dict[str, str]:
@@ -128,14 +138,18 @@ def _rates(review: "Review") -> dict[str, str]:
 
 
 def _line(problem: "Problem") -> str:
-    name = f" {plain(problem.id)}" if problem.id else ""
     place = plain(problem.where)
+    if problem.ids:
+        return f"[bold]{place}[/bold]: {plain(problem.set)}: {plain(problem.message)}"
+    name = f" {plain(problem.id)}" if problem.id and f"'{problem.id}'" not in problem.message else ""
     return f"[bold]{place}[/bold]:{name} [yellow]{problem.kind}[/yellow]: {plain(problem.message)}"
 
 
 def _review_data(review: "Review") -> dict[str, Any]:
     return {
         "checked": [{"set": name, "language": code, "rows": rows} for (name, code), rows in review.checked.items()],
+        "not_read": [{"set": name, "language": code} for name, code in review.unread],
+        "notes": review.notes,
         "problems": [asdict(problem) for problem in review.problems],
         "nearest_source": [
             {

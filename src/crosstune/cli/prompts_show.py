@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crosstune.cli.console import console, plain
-from crosstune.cli.prompts_options import JsonOption, LanguageFileOption
-from crosstune.errors import InvalidData, InvalidStudy, did_you_mean
+from crosstune.cli.prompts_options import JsonOption, LanguageFileOption, named_source, refused_setting
+from crosstune.errors import InvalidData, did_you_mean
 
 if TYPE_CHECKING:
     from crosstune.records import Prompt
@@ -35,8 +35,10 @@ def show_prompts(
     as_json: JsonOption = False,
 ) -> None:
     """Show prompts as a model is asked them, with their answers and checks."""
+    from crosstune.prompts.asked import notes_on_unchecked
     from crosstune.prompts.packaged import SOURCE_LANGUAGE
 
+    named_source(source)
     codes = language or [SOURCE_LANGUAGE]
     asked = [
         prompt
@@ -54,6 +56,9 @@ def show_prompts(
     originals = {} if not english else _originals(source, codes, modifier or ["none"], language_files)
     for prompt in shown:
         _show(prompt, originals.get(prompt.id))
+    own = [word for prompt in shown for word in prompt.modifiers if word not in (modifier or [])]
+    for note in notes_on_unchecked(own):
+        console.print(f"[yellow]note:[/yellow] {plain(note)}", soft_wrap=True)
     of = f" of {len(asked)}" if len(shown) < len(asked) else ""
     console.print(f"[dim]{len(shown)}{of} {'prompt' if len(asked) == 1 else 'prompts'}[/dim]")
 
@@ -74,8 +79,7 @@ def _load(
             language_files=[str(path) for path in language_files or []],
         )
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise InvalidStudy(problem["msg"].removeprefix("Value error, "), where=str(problem["loc"][0])) from error
+        raise refused_setting(error) from error
     return load_prompts(config, Path())
 
 
@@ -111,9 +115,14 @@ def _in_turn(prompts: "list[Prompt]", limit: int) -> "list[Prompt]":
 
 
 def _isolated(text: str, code: str) -> str:
-    """A text whose lines a terminal that knows how lays out by themselves, whatever stands around them."""
+    """A text whose lines a terminal that knows how lays out by themselves, whatever stands around them.
+
+    What is written to a file or another program stays as it is.
+    """
     from crosstune.languages import language
 
+    if not console.is_terminal:
+        return text
     opening = "\u2067" if language(code).direction == "rtl" else "\u2066"
     return "\n".join(f"{opening}{line}\u2069" if line else line for line in text.split("\n"))
 

@@ -132,12 +132,34 @@ def _documents(sources: list[str], language: str, prompts: bool | None) -> "list
 
     if all(source in packaged_sets() for source in sources):
         return [document for source in sources for document in prompt_documents(source, Path(), language)]
+    if len(sources) == 1:
+        _check_name(sources[0])
     if len(sources) > 1:
         raise InvalidData("only packaged prompt sets go into one file", hint="translate one source at a time")
     (source,) = sources
     if is_prompt_set(source, Path()) if prompts is None else prompts:
         return prompt_documents(source, Path(), language)
     return conversation_documents(InstructionsConfig(source=source), Path(), language)
+
+
+def _check_name(source: str) -> None:
+    """Refuses a name that neither a packaged set of instructions nor one of prompts has.
+
+    Raises:
+        InvalidData: with the nearest name of either.
+    """
+    from crosstune.errors import InvalidData, did_you_mean
+    from crosstune.instructions.sources import packaged_files
+    from crosstune.prompts.config import prompt_source
+    from crosstune.prompts.packaged import packaged_sets
+
+    known = [*packaged_files(), *packaged_sets()]
+    if prompt_source(source).is_packaged and source not in known:
+        raise InvalidData(
+            f"'{source}' is not a set that ships with crosstune",
+            hint=f"{did_you_mean(source, known)} (a file is named with its suffix, such as data.jsonl, and a set on "
+            "the hub as hub:org/name)",
+        )
 
 
 def _name(source: str) -> str:

@@ -12,8 +12,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from crosstune.errors import InvalidStudy, did_you_mean
-from crosstune.languages import language
+from crosstune.errors import did_you_mean
+from crosstune.languages import known_code
 from crosstune.text.rows import FILE_SUFFIXES, HUB_PREFIX
 
 FORMATS = ("messages", "prompt_completion", "lima", "sharegpt", "dolly", "alpaca", "inputs_targets")
@@ -34,7 +34,8 @@ class SourceSettings(BaseModel):
     format: str | None = None
     """One of `FORMATS`. None: recognised by the columns of the first row."""
     language: str | None = None
-    """Code of the language the set is in. None: each row's `language` column, or what the answers are identified as."""
+    """Code of the language that all rows are in. None: each row's `language` column, or what the answers are identified
+    as. To take the rows in a language, see `languages`."""
     languages: tuple[str, ...] = ()
     """Only rows in these languages; a draw then has the same number of each, as long as each has enough. Empty: all."""
     where: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -61,13 +62,13 @@ class SourceSettings(BaseModel):
     @field_validator("language")
     @classmethod
     def _known_language(cls, value: str | None) -> str | None:
-        return None if value is None else _known(value)
+        return None if value is None else known_code(value)
 
     @field_validator("languages")
     @classmethod
     def _known_languages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for code in value:
-            _known(code)
+            known_code(code)
             if value.count(code) > 1:
                 raise ValueError(f"'{code}' is named twice")
         return value
@@ -77,13 +78,6 @@ class SourceSettings(BaseModel):
         if self.language is not None and self.languages and self.languages != (self.language,):
             raise ValueError(f"'language: {self.language}' says that all rows are in it; 'languages' asks for others")
         return self
-
-
-def _known(code: str) -> str:
-    try:
-        return language(code).code
-    except InvalidStudy as error:
-        raise ValueError(str(error)) from error
 
 
 def _check_hub_settings(source: str, settings: SourceSettings) -> None:
@@ -103,7 +97,7 @@ class MixturePart(SourceSettings):
     relative to the study file), or a data set on the Hugging Face hub (`hub:org/name`)."""
     examples: int | None = Field(default=None, ge=1)
     """So many conversations of this part. None: by `weight`, or all."""
-    weight: float | None = Field(default=None, gt=0, lt=1e9)
+    weight: float | None = Field(default=None, gt=0, lt=1e9, allow_inf_nan=False)
     """Its share of the examples, relative to the other parts' weights: 0.9 and 0.1 is the same as 9 and 1."""
 
     @model_validator(mode="before")

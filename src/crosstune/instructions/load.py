@@ -10,6 +10,7 @@ from crosstune.instructions.mixture import drawn_ids, part_sizes
 from crosstune.instructions.sources import Example, read_examples, source_paths
 from crosstune.records import Conversation
 from crosstune.storage.digests import file_digest
+from crosstune.storage.paths import written_path
 
 READER_VERSION = 2
 """Raised with every change that can change the conversations read; part of the identity."""
@@ -44,7 +45,38 @@ def read_parts(config: InstructionsConfig, base: Path) -> list[list[Example]]:
     Raises:
         InvalidData: as `load_examples`, but for the numbers.
     """
-    return [read_examples(part, base) for part in config.parts]
+    names = id_names(config.parts, base)
+    return [read_examples(part, base, names.get(place)) for place, part in enumerate(config.parts)]
+
+
+def id_names(parts: Sequence[MixturePart], base: Path) -> dict[int, str]:
+    """What stands in the ids of rows without their own, for the parts whose name is also that of another source.
+
+    Args:
+        parts: of a mixture.
+        base: folder that relative paths are relative to.
+
+    Returns:
+        By the part's place: `train#1` and `train#2` for `en/train.jsonl` and `fr/train.jsonl`, by their order and not
+        their folders, which are no part of what is read. Parts of one source have one name, so that a conversation
+        taken twice is found. Other parts are not in it.
+    """
+    by_name: dict[str, dict[object, int]] = {}
+    for part in parts:
+        sources = by_name.setdefault(part.set_name, {})
+        sources.setdefault(_source_key(part, base), len(sources) + 1)
+    return {
+        # No set's name has a #: it cannot be that of a third.
+        place: f"{part.set_name}#{by_name[part.set_name][_source_key(part, base)]}"
+        for place, part in enumerate(parts)
+        if len(by_name[part.set_name]) > 1
+    }
+
+
+def _source_key(part: MixturePart, base: Path) -> object:
+    if part.is_hub:
+        return part.hub_id, part.config, part.split or "train", part.revision
+    return written_path(part.source, base).resolve() if part.is_file else part.source
 
 
 def draw(
@@ -69,7 +101,8 @@ def draw(
     except InvalidData as error:
         out = sum(len(pool) for pool in examples) - sum(len(pool) for pool in pools)
         if out:
-            error.hint = f"{error.hint}; {out} are left out because they overlap with prompts"
+            left = "1 is left out because it overlaps" if out == 1 else f"{out} are left out because they overlap"
+            error.hint = f"{error.hint}; {left} with prompts"
         error.where = error.where or (config.name if config.mixture else config.source)
         raise
     drawn = []
@@ -101,12 +134,18 @@ def instructions_identity(config: InstructionsConfig, base: Path) -> dict[str, o
         InvalidData: no such file or packaged set.
     """
     drawn = config.examples is not None or any(part.examples or part.weight for part in config.parts)
+    names = id_names(config.parts, base)
     return {
         "reader_version": READER_VERSION,
-        "parts": [_part_identity(part, base) for part in config.parts],
+        "parts": [_part_identity(part, base) | _id_name(names.get(place)) for place, part in enumerate(config.parts)],
         "examples": config.examples,
         "seed": config.seed if drawn else None,
     }
+
+
+def _id_name(name: str | None) -> dict[str, object]:
+    # Without the key where there is nothing to tell apart.
+    return {} if name is None else {"id_name": name}
 
 
 def _part_identity(part: MixturePart, base: Path) -> dict[str, object]:

@@ -30,7 +30,7 @@ def part_sizes(parts: Sequence[MixturePart], available: Sequence[int], total: in
     for part, size, there in zip(parts, sizes, available, strict=True):
         if size > there:
             raise InvalidData(
-                f"{size} examples of {part.name} are asked for, and there are {there}",
+                f"{_asked_for(size, part.name)}, and there {_are(there)}",
                 hint=f"set its examples to {there} or fewer, or leave it out for all",
             )
     shared = [index for index, part in enumerate(parts) if part.examples is None]
@@ -46,11 +46,9 @@ def part_sizes(parts: Sequence[MixturePart], available: Sequence[int], total: in
     for index, share, there in zip(shared, shares, most, strict=True):
         if share > there:
             which = parts[index].name
-            wanted = (
-                f"{share} examples of {which} are asked for" if len(parts) > 1 else f"{share} examples are asked for"
-            )
+            wanted = _asked_for(share, which if len(parts) > 1 else "")
             raise InvalidData(
-                f"{wanted}, and there are {there}",
+                f"{wanted}, and there {_are(there)}",
                 hint=f"set examples to {all_there + fixed} or fewer, or leave it out for "
                 + ("as many as there are" if weighted else "all"),
             )
@@ -60,6 +58,15 @@ def part_sizes(parts: Sequence[MixturePart], available: Sequence[int], total: in
             )
         sizes[index] = share
     return sizes
+
+
+def _asked_for(count: int, name: str) -> str:
+    examples = "example" if count == 1 else "examples"
+    return f"{count} {examples}{f' of {name}' if name else ''} {'is' if count == 1 else 'are'} asked for"
+
+
+def _are(count: int) -> str:
+    return f"is {count}" if count == 1 else f"are {count}"
 
 
 def _apportioned(weights: Sequence[Fraction], total: int) -> list[int]:

@@ -6,7 +6,7 @@ A packaged set is the files `data/<name>.jsonl` and `data/<name>.<language>.json
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from crosstune.instructions.formats import BadRow, messages_of, recognise
 from crosstune.languages import languages
 from crosstune.records import Conversation, Message
 from crosstune.storage.paths import written_path
-from crosstune.text.rows import FILE_SUFFIXES, SourceRow, read_file, read_hub, renamed, rows_where
+from crosstune.text.json_lines import files_beside
+from crosstune.text.rows import FILE_SUFFIXES, SourceRow, read_file, read_hub, renamed, row_language, rows_where
 
 _DATA = Path(__file__).parent / "data"
 _ANSWERS_IDENTIFIED = 200
@@ -61,7 +62,9 @@ def source_paths(part: MixturePart, base: Path) -> list[Path]:
     if part.is_file:
         path = written_path(part.source, base)
         if not path.exists():
-            raise InvalidData(f"no such file of instructions: {part.source[:200]}", hint=_nearest_file(path))
+            raise InvalidData(
+                f"no such file of instructions: {part.source[:200]}", hint=files_beside(path, FILE_SUFFIXES)
+            )
         return [path]
     packaged = packaged_files()
     if part.source not in packaged:
@@ -77,13 +80,6 @@ def source_paths(part: MixturePart, base: Path) -> list[Path]:
         if code not in files:
             raise InvalidData(f"the set '{part.source}' is not there in '{code}'", hint="it has " + ", ".join(files))
     return [path for code, path in files.items() if code in part.languages]
-
-
-def _nearest_file(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"nor is there a folder {path.parent}"
-    names = sorted(file.name for file in path.parent.iterdir() if file.suffix.lower() in FILE_SUFFIXES)
-    return did_you_mean(path.name, names) if names else f"its folder has no file of {', '.join(FILE_SUFFIXES)}"
 
 
 def source_rows(part: MixturePart, base: Path) -> list[SourceRow]:
@@ -105,12 +101,13 @@ def source_rows(part: MixturePart, base: Path) -> list[SourceRow]:
     return [renamed(row, part.columns) for row in rows]
 
 
-def read_examples(part: MixturePart, base: Path) -> list[Example]:
+def read_examples(part: MixturePart, base: Path, id_name: str | None = None) -> list[Example]:
     """All examples of a source that are in its `languages`, checked.
 
     Args:
         part: what to read; its `examples` and `weight` are not looked at.
         base: folder that relative paths are relative to.
+        id_name: what stands in ids instead of the set's name.
 
     Returns:
         Examples in the order of the source, each ending with an answer. Their ids are the rows' own where every row has
@@ -135,15 +132,21 @@ def read_examples(part: MixturePart, base: Path) -> list[Example]:
             raise InvalidData(error.problem, where=row.where, hint=hint) from error
     if not complete:
         raise InvalidData("every row of the set has an empty question or answer", where=part.source)
-    return _in_languages(_examples(complete, part), part)
+    return _in_languages(_examples(complete, part, id_name or part.set_name), part)
 
 
-def _examples(complete: list[tuple[SourceRow, tuple[Message, ...]]], part: MixturePart) -> list[Example]:
+def _examples(complete: list[tuple[SourceRow, tuple[Message, ...]]], part: MixturePart, id_name: str) -> list[Example]:
     codes = [row_language(row) if part.language is None else part.language for row, _ in complete]
+    if part.language is not None:
+        _check_language([row for row, _ in complete], part.language, part.source)
     if None in codes:
-        identified = _identified_language([messages for _, messages in complete], part.source)
+        identified = identified_language([messages for _, messages in complete])
+        if identified is None:
+            raise InvalidData(
+                "the language of the answers cannot be told", where=part.source, hint="say it, such as language: en"
+            )
         codes = [code or identified for code in codes]
-    ids = row_ids([row for row, _ in complete], part.set_name)
+    ids = row_ids([row for row, _ in complete], id_name)
     return [
         Example(
             Conversation(id=identifier, messages=messages, language=str(code), source=part.set_name),
@@ -152,6 +155,26 @@ def _examples(complete: list[tuple[SourceRow, tuple[Message, ...]]], part: Mixtu
         )
         for (row, messages), code, identifier in zip(complete, codes, ids, strict=True)
     ]
+
+
+def _check_language(rows: list[SourceRow], language: str, where: str) -> None:
+    """Refuses `language` where the rows say otherwise; a name that crosstune does not know says nothing."""
+    said = Counter(code for row in rows if (code := said_language(row)) is not None)
+    if any(code != language for code in said):
+        there = ", ".join(said)
+        raise InvalidData(
+            f"'language: {language}' says that all rows are in it, and the rows say they are in {there}",
+            where=where,
+            hint=f"did you mean 'languages: [{language}]'?" if said[language] else "leave 'language' out",
+        )
+
+
+def said_language(row: SourceRow) -> str | None:
+    """The code that a row's `language` column means; None without one that crosstune knows."""
+    try:
+        return row_language(row)
+    except InvalidData:
+        return None
 
 
 def _category(row: Mapping[str, Any]) -> str:
@@ -167,43 +190,16 @@ def row_ids(rows: list[SourceRow], name: str) -> list[str]:
     return [f"{name}/{row.number}" for row in rows]
 
 
-def row_language(row: SourceRow) -> str | None:
-    """The code that a row's `language` column means: a code, or a language's English name; None without one.
-
-    Raises:
-        InvalidData: it means none that crosstune knows.
-    """
-    named = row.value.get("language")
-    if named is None or named == "":
-        return None
-    if isinstance(named, str):
-        if named in languages():
-            return named
-        by_name = {entry.name.lower(): code for code, entry in languages().items()}
-        if named.lower() in by_name:
-            return by_name[named.lower()]
-    raise InvalidData(
-        f"the row's language {named!r} is not one that crosstune knows",
-        where=row.where,
-        hint="say which it is in the study file, such as language: fr",
-    )
-
-
-def _identified_language(conversations: list[tuple[Message, ...]], where: str) -> str:
-    """The language most of the first answers are in, by the detector."""
+def identified_language(conversations: Sequence[tuple[Message, ...]]) -> str | None:
+    """The language most of the first answers are in, by the detector; None where it cannot tell."""
     from crosstune.text.prose import running_text
-    from crosstune.text.shares import language_shares
+    from crosstune.text.shares import LEAST_SHARE, language_shares
 
     found: Counter[str] = Counter()
     for messages in conversations[:_ANSWERS_IDENTIFIED]:
         shares = language_shares(running_text(messages[-1].content))
-        found.update(share.language for share in shares[:1] if share.probability >= 0.5)
-    known = [code for code, _ in found.most_common(1) if code in languages()]
-    if not known:
-        raise InvalidData(
-            "the language of the answers cannot be told", where=where, hint="say it, such as language: en"
-        )
-    return known[0]
+        found.update(share.language for share in shares[:1] if share.probability >= LEAST_SHARE)
+    return next((code for code, _ in found.most_common(1) if code in languages()), None)
 
 
 def _in_languages(examples: list[Example], part: MixturePart) -> list[Example]:

@@ -12,10 +12,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from crosstune.errors import InvalidData, InvalidStudy, did_you_mean
-from crosstune.languages import language
+from crosstune.errors import InvalidData, did_you_mean
+from crosstune.languages import known_code
 from crosstune.prompts.language_file import language_of_path
-from crosstune.prompts.modifiers import modifiers
+from crosstune.prompts.modifiers import modifiers, unknown_modifier
 from crosstune.text.rows import FILE_SUFFIXES, HUB_PREFIX
 
 LANGUAGE_PLACE = "{language}"
@@ -50,7 +50,7 @@ class PromptSource(BaseModel):
     @field_validator("language")
     @classmethod
     def _known_language(cls, value: str | None) -> str | None:
-        return None if value is None else _known(value)
+        return None if value is None else known_code(value)
 
     @field_validator("columns")
     @classmethod
@@ -128,13 +128,6 @@ def is_path(name: str) -> bool:
     return LANGUAGE_PLACE in name or "/" in name or "\\" in name or name.lower().endswith(FILE_SUFFIXES)
 
 
-def _known(code: str) -> str:
-    try:
-        return language(code).code
-    except InvalidStudy as error:
-        raise ValueError(str(error)) from error
-
-
 class PromptsConfig(BaseModel):
     """Prompt sets in some languages, with some modifiers."""
 
@@ -182,7 +175,7 @@ class PromptsConfig(BaseModel):
     @field_validator("languages")
     @classmethod
     def _known_languages(cls, value: list[str]) -> list[str]:
-        return [_known(code) for code in value]
+        return [known_code(code) for code in value]
 
     @field_validator("language_files")
     @classmethod
@@ -203,7 +196,7 @@ class PromptsConfig(BaseModel):
     def _known_modifiers(cls, value: list[str]) -> list[str]:
         for name in value:
             if name not in modifiers():
-                raise ValueError(f"'{name}' is not a modifier; {did_you_mean(name, modifiers())}")
+                raise ValueError(unknown_modifier(name))
         return value
 
     @property

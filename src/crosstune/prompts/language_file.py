@@ -12,7 +12,7 @@ same in every language. `text` of a modifier is the sentence that is added; `rig
 it and do not; `parameters` are what its check needs in this language (a word, a phrase, keys).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,15 +20,13 @@ from typing import Any
 
 from crosstune.errors import InvalidData, did_you_mean
 from crosstune.languages import languages
-from crosstune.text.json_lines import read_json_lines
-from crosstune.text.well_formed import text_problem
+from crosstune.text.json_lines import Refuse, read_json_lines, refuse_at_once
+from crosstune.text.well_formed import control_character, is_blank, text_problem
 
 LANGUAGES_FOLDER = Path(__file__).parent / "data" / "languages"
 
 _TEXT_KEYS = ("id", "text", "gloss", "answers")
 _MODIFIER_KEYS = ("modifier", "text", "right", "wrong", "parameters")
-
-Refuse = Callable[[InvalidData], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,7 @@ def _read_once(path: Path, size: int, modified: int) -> LanguageFile:
     return read_language_file(path)
 
 
-def _raise(error: InvalidData) -> None:
-    raise error
-
-
-def read_language_file(path: Path, refuse: Refuse = _raise) -> LanguageFile:
+def read_language_file(path: Path, refuse: Refuse = refuse_at_once) -> LanguageFile:
     """Reads a file from disk.
 
     Args:
@@ -119,7 +113,7 @@ def read_language_file(path: Path, refuse: Refuse = _raise) -> LanguageFile:
     texts: dict[str, Mapping[str, Any]] = {}
     modifiers: dict[str, Mapping[str, Any]] = {}
     lines: dict[str, int] = {}
-    for number, row in read_json_lines(path):
+    for number, row in read_json_lines(path, refuse):
         where = f"{path}, line {number}"
         try:
             name = _name(row, where)
@@ -146,10 +140,20 @@ def _name(row: Any, where: str) -> str:
         if key not in known:
             raise InvalidData(f"'{key}' is not a key of such a row", where=where, hint=did_you_mean(key, known))
     key = "modifier" if "modifier" in row else "id"
-    name = row[key]
-    if not isinstance(name, str) or not name.strip() or "+" in name:
-        raise InvalidData(f"{name!r} cannot be the '{key}'", where=where, hint="write text without '+'")
-    return name
+    return usable_id(row[key], key, where)
+
+
+def usable_id(value: Any, key: str, where: str) -> str:
+    """A value that must be able to name a row.
+
+    Raises:
+        InvalidData: it is not text, empty, or has a `+` (which stands before modifiers) or a control character.
+    """
+    if not isinstance(value, str) or is_blank(value) or "+" in value:
+        raise InvalidData(f"{value!r} cannot be the '{key}'", where=where, hint="write text without '+'")
+    if code := control_character(value):
+        raise InvalidData(f"there is a control character in the '{key}' ({code})", where=where, hint="write one line")
+    return usable_text(value, key, where)
 
 
 def usable_text(value: Any, key: str, where: str) -> str:
@@ -160,10 +164,11 @@ def usable_text(value: Any, key: str, where: str) -> str:
     """
     if not isinstance(value, str):
         raise InvalidData(f"'{key}' is not text" if value is not None else f"there is no '{key}'", where=where)
-    if not value.strip():
-        raise InvalidData(f"'{key}' is empty", where=where)
     if problem := text_problem(value):
         raise InvalidData(f"'{key}' cannot be used: {problem}", where=where)
+    if is_blank(value):
+        invisible = " (only invisible characters)" if value.strip() else ""
+        raise InvalidData(f"'{key}' is empty{invisible}", where=where)
     return value
 
 

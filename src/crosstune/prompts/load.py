@@ -51,10 +51,20 @@ def load_prompts(config: PromptsConfig, base: Path) -> list[Prompt]:
         )
     if not prompts:
         raise InvalidData(
-            "no modifier applies to any prompt",
-            hint="each asks for the language that the prompts are in, or does not fit their tasks; add 'none'",
+            f"no modifier applies to any prompt: {_why_not_any(config, base)}",
+            hint="add 'none', or others (see: crosstune prompts list)",
         )
     return prompts
+
+
+def _why_not_any(config: PromptsConfig, base: Path) -> str:
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row, modifier, _ in _pairs(config, base):
+        code = row.prompt.language
+        if (reason := modifier.why_not(row.prompt)) and code not in (codes := reasons[modifier.name, reason]):
+            codes.append(code)
+    named = [f"'{name}' in {', '.join(codes)} ({reason})" for (name, reason), codes in reasons.items()]
+    return "; ".join(named[:_IDS_NAMED]) + ("; ..." if len(named) > _IDS_NAMED else "")
 
 
 def _pairs(config: PromptsConfig, base: Path) -> Iterator[tuple[SetPrompt, Modifier, LanguageFile | None]]:
@@ -147,11 +157,10 @@ def prompts_identity(config: PromptsConfig, base: Path) -> dict[str, object]:
     """What decides the prompts of a config, for fingerprints.
 
     It is of the prompts themselves, not of the files they stand in: a change to one set in a language's file is none to
-    the others.
+    the others. Nor is it of the settings but for what they do: a limit that leaves nothing out is none.
 
     Returns:
-        JSON-able: the names of the sets with the SHA-256 of their prompts by language, languages, modifiers, limit. Not
-        the folders.
+        JSON-able: the names of the sets with the SHA-256 of their prompts by language. Not the folders.
 
     Raises:
         InvalidData: as `load_prompts`.
@@ -165,10 +174,7 @@ def prompts_identity(config: PromptsConfig, base: Path) -> dict[str, object]:
         "sets": [
             {"set": name, "sha256": {code: digest.hexdigest() for code, digest in by_language.items()}}
             for name, by_language in digests.items()
-        ],
-        "languages": list(config.languages),
-        "modifiers": list(config.modifiers),
-        "limit": config.limit,
+        ]
     }
 
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from crosstune.errors import InvalidData
+from crosstune.errors import InvalidData, did_you_mean
 from crosstune.languages import languages
 from crosstune.prompts.checks.check import as_check
 from crosstune.prompts.checks.table import check_problem
@@ -213,3 +213,15 @@ def families() -> dict[str, tuple[Modifier, ...]]:
     for modifier in modifiers().values():
         found[modifier.family] = (*found.get(modifier.family, ()), modifier)
     return found
+
+
+def unknown_modifier(name: str) -> str:
+    """What is wrong with a name that is none of `modifiers`, and which it could be."""
+    stem, _, last = name.rpartition("_")
+    members = families().get(name) or families().get(stem, ())
+    if len(members) > 1:
+        return f"'{name}' is not a modifier; there are {members[0].name} … {members[-1].name}"
+    if stem == "in" and last in languages():
+        there = ", ".join(modifier.name for modifier in modifiers().values() if modifier.requested_language)
+        return f"'{name}' is not a modifier: there is no wording of it; there are {there}"
+    return f"'{name}' is not a modifier; {did_you_mean(name, modifiers())}"

@@ -18,6 +18,7 @@ from crosstune.prompts.language_file import (
     language_file,
     language_of_path,
     packaged_language_codes,
+    usable_id,
     usable_text,
 )
 from crosstune.prompts.rows import SetPrompt
@@ -58,7 +59,7 @@ def _definition(path: Path) -> tuple[SetRow, ...]:
         where = f"{path}, line {number}"
         if not isinstance(row, dict) or set(row) != set(_KEYS):
             raise InvalidData("a line is not an object with " + ", ".join(_KEYS), where=where)
-        usable_text(row["id"], "id", where)
+        usable_id(row["id"], "id", where)
         usable_text(row["task"], "task", where)
         if row["id"] in rows:
             raise InvalidData(f"the id '{row['id']}' is there twice", where=where)

@@ -11,7 +11,8 @@
     answers     list of accepted short answers (see `text.answers`): makes it a question of facts
     gloss       English translation, for readers
     modifiers   list of what the text already asks for beyond its task: a word that `.types` files have (`num_items_3`,
-                `lang_fr`), or a modifier's name (`json`)
+                `lang_fr`), or a modifier's name (`items_3`); others, and those whose check looks for a word or phrase
+                that is not known here (`json`), have no check
 
 In CSV and TSV lists are separated by ` | `, and `messages` is JSON. An empty cell or null is the same as no column.
 """
@@ -22,17 +23,15 @@ from typing import Any
 
 from crosstune.errors import InvalidData, did_you_mean
 from crosstune.languages import languages
+from crosstune.prompts.asked import asked_for
 from crosstune.prompts.config import COLUMNS
-from crosstune.prompts.language_file import usable_answers, usable_text
-from crosstune.prompts.modifiers import Modifier, modifiers
-from crosstune.prompts.types import known_type
-from crosstune.records import Check, Message, Prompt, Role
+from crosstune.prompts.language_file import usable_answers, usable_id, usable_text
+from crosstune.records import Message, Prompt, Role
 from crosstune.text.json_lines import parse_json
 
 LIST_SEPARATOR = " | "
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
-_ANSWER_LANGUAGE = "lang_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +58,30 @@ class SetStyle:
     """Whether unknown columns are passed over, as tables made for something else have them."""
 
 
+def check_shape(value: Any, where: str) -> None:
+    """Refuses what cannot be a row, whatever its keys.
+
+    Raises:
+        InvalidData: it is neither an object nor a list of such, which are chat messages.
+    """
+    messages = isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value)
+    if not isinstance(value, Mapping) and not messages:
+        raise InvalidData(
+            "a row is not an object",
+            where=where,
+            hint='write it as {"text": "..."}; a list of chat messages, which are objects, will do too',
+        )
+
+
 def row_object(value: Any, style: SetStyle, where: str) -> dict[str, Any]:
     """A row as an object whose keys are those of the schema and have a value.
 
     Raises:
         InvalidData: it is neither an object nor a list of messages, or has an unknown key.
     """
+    check_shape(value, where)
     if isinstance(value, list):
         return {"messages": value}
-    if not isinstance(value, Mapping):
-        raise InvalidData("a line is neither an object nor a list of chat messages", where=where)
     for key in value:
         if key not in COLUMNS and not style.extra_columns:
             raise InvalidData(
@@ -113,12 +126,10 @@ def set_prompt(
         InvalidData: a value cannot be used.
     """
     base_id = row.get("id", f"{style.name}/{number}")
-    if not isinstance(base_id, str) or not base_id.strip() or "+" in base_id:
-        raise InvalidData(f"{base_id!r} cannot be an id", where=where, hint="write text without '+'")
-    usable_text(base_id, "id", where)
+    usable_id(base_id, "id", where)
     task = usable_text(row["task"], "task", where) if "task" in row else style.name
     asked = [*kinds, *_words(row, "modifiers", style, where)]
-    checks, requested = _asked(asked, language, kind_where if kinds else where)
+    checks, requested = asked_for(asked, language, kind_where if kinds else where)
     answers = _words(row, "answers", style, where)
     prompt = Prompt(
         id="+".join([base_id, *asked]),
@@ -145,37 +156,6 @@ def _words(row: Mapping[str, Any], key: str, style: SetStyle, where: str) -> tup
     for item in value:
         usable_text(item, key, where)
     return tuple(value)
-
-
-def _asked(kinds: Sequence[str], language: str, where: str) -> tuple[tuple[Check, ...], str]:
-    """The checks of what a text already asks for, and the language that it wants the answer in."""
-    checks: list[Check] = []
-    requested = language
-    for kind in kinds:
-        if kind.startswith(_ANSWER_LANGUAGE):
-            code = kind.removeprefix(_ANSWER_LANGUAGE)
-            if code not in languages():
-                raise InvalidData(
-                    f"'{code}' is not a language crosstune knows", where=where, hint=did_you_mean(code, languages())
-                )
-            requested = code
-        modifier = modifiers().get(kind)
-        known = known_type(kind)
-        if known is not None:
-            checks += known
-        elif modifier is not None:
-            requested = modifier.requested_language or requested
-            # The word or phrase that some checks look for is not known of a text that others wrote.
-            checks += _own_check(modifier)
-    return tuple(checks), requested
-
-
-def _own_check(modifier: Modifier) -> list[Check]:
-    try:
-        check = modifier.check_in({}, "")
-    except InvalidData:
-        return []
-    return [check] if check else []
 
 
 def _messages(row: Mapping[str, Any], where: str) -> tuple[Message, ...]:

@@ -11,48 +11,79 @@ What a row has is in `rows`.
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from crosstune.errors import InvalidData, did_you_mean
+from crosstune.errors import InvalidData
 from crosstune.languages import languages
 from crosstune.prompts.config import LANGUAGE_PLACE, PromptSource
-from crosstune.prompts.packaged import read_packaged
-from crosstune.prompts.rows import SetPrompt, SetStyle, row_object, set_prompt
+from crosstune.prompts.packaged import packaged_sets, read_packaged
+from crosstune.prompts.rows import SetPrompt, SetStyle, check_shape, row_object, set_prompt
 from crosstune.storage.paths import written_path
-from crosstune.text.json_lines import read_text
-from crosstune.text.rows import HUB_PREFIX, SourceRow, read_file, read_hub, renamed, rows_where
+from crosstune.text.json_lines import Refuse, read_text, refuse_at_once
+from crosstune.text.rows import HUB_PREFIX, SourceRow, read_file, read_hub, renamed, row_language, rows_where
 
+RefuseRow = Callable[[InvalidData, str, str], None]
+"""Told of a row that cannot be used: what is wrong, the code of its language and its id, both empty if unknown."""
+
+_OTHER_PLACE = re.compile(r"\{\w*\}")
 _KIND = re.compile(r"[A-Za-z0-9_-]+")
 _TYPED = (".jsonl", ".json")
 _SEPARATED = (".csv", ".tsv")
 
 
+def _refuse_at_once(error: InvalidData, code: str, row_id: str) -> None:
+    raise error
+
+
 def read_set(
-    source: PromptSource, codes: Sequence[str], base: Path, extra: Sequence[Path] = ()
+    source: PromptSource,
+    codes: Sequence[str],
+    base: Path,
+    extra: Sequence[Path] = (),
+    refuse: RefuseRow = _refuse_at_once,
 ) -> dict[str, list[SetPrompt]]:
     """All prompts of a set by language, in the order of its files.
 
     Args:
         source: which set.
-        codes: the languages wanted; rows in others are passed over.
+        codes: the languages wanted; rows in others that crosstune knows are passed over.
         base: folder that relative paths are relative to.
         extra: language files of one's own, for packaged sets.
+        refuse: told of each row of a file that cannot be used, which is then left out. Default: raises, so that
+            nothing is half read.
 
     Raises:
         InvalidData: with file and line.
     """
     if source.is_packaged:
+        refuse_other_file(source, base)
         return {code: read_packaged(source.source, code, extra) for code in codes}
     if source.is_by_language:
-        return {code: _read_one(source.in_language(code), code, base, source) for code in codes}
-    return _read_together(source, codes, base)
+        return {code: _read_one(source.in_language(code), code, base, source, refuse) for code in codes}
+    return _read_together(source, codes, base, refuse)
 
 
-def set_languages(source: PromptSource, base: Path) -> list[str]:
+def refuse_other_file(source: PromptSource, base: Path) -> None:
+    """Says of a name that is none of a packaged set, but of a folder or another kind of file, that it is that.
+
+    Raises:
+        InvalidData: it is.
+    """
+    path = _path(source, base)
+    if source.is_packaged and source.source not in packaged_sets() and path.exists():
+        read_file(path)
+
+
+def set_languages(source: PromptSource, base: Path, refuse: RefuseRow = _refuse_at_once) -> list[str]:
     """The languages that a file or data set has, in the order of the table of languages.
 
     A file a language: those whose file is there. One file: those of its rows.
+
+    Args:
+        source: which set.
+        base: folder that relative paths are relative to.
+        refuse: told of each row whose language cannot be told. Default: raises.
 
     Raises:
         InvalidData: the rows cannot be read.
@@ -61,29 +92,52 @@ def set_languages(source: PromptSource, base: Path) -> list[str]:
         if source.is_hub:
             raise InvalidData("say which languages: they cannot be listed on the hub", where=source.source)
         return [code for code in languages() if _path(source.in_language(code), base).is_file()]
-    where = _where(source, base)
-    found = {_language_of(row, source, where) for row in _rows(source, base)}
+    found = _by_language(source, base, refuse)
     return [code for code in languages() if code in found]
 
 
-def _read_one(source: PromptSource, code: str, base: Path, written: PromptSource) -> list[SetPrompt]:
+def _read_one(source: PromptSource, code: str, base: Path, written: PromptSource, refuse: RefuseRow) -> list[SetPrompt]:
     if not source.is_hub and not _path(source, base).is_file():
         there = set_languages(written, base)
         hint = "it has " + ", ".join(there) if there else f"nor is there one in another language under {base}"
         raise InvalidData(f"no file of prompts in '{code}'", where=str(_path(source, base)), hint=hint)
-    rows = _rows(source, base)
-    for row in rows:
-        found = row.value.get("language") if isinstance(row.value, dict) else None
-        if found not in (None, "", code):
-            raise InvalidData(f"a row in '{found}' in the file of '{code}'", where=row.where)
-    return _prompts(rows, code, written.set_name, source, base)
+    rows = []
+    for row in _rows(source, base, lambda error: refuse(error, code, "")):
+        try:
+            found = row_language(row)
+            if found not in (None, code):
+                raise InvalidData(f"a row in '{found}' in the file of '{code}'", where=row.where)
+        except InvalidData as error:
+            refuse(error, code, _id_of(row))
+        else:
+            rows.append(row)
+    return _prompts(rows, code, written.set_name, source, base, refuse=refuse)
 
 
-def _read_together(source: PromptSource, codes: Sequence[str], base: Path) -> dict[str, list[SetPrompt]]:
+def _by_language(source: PromptSource, base: Path, refuse: RefuseRow) -> dict[str, list[SourceRow]]:
     where = _where(source, base)
     by_language: dict[str, list[SourceRow]] = defaultdict(list)
-    for row in _rows(source, base):
-        by_language[_language_of(row, source, where)].append(row)
+    for row in _rows(source, base, lambda error: refuse(error, "", "")):
+        try:
+            check_shape(row.value, row.where)
+            code = _language_of(row, source, where)
+        except InvalidData as error:
+            refuse(error, "", _id_of(row))
+        else:
+            by_language[code].append(row)
+    return by_language
+
+
+def _id_of(row: SourceRow) -> str:
+    found = row.value.get("id") if isinstance(row.value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _read_together(
+    source: PromptSource, codes: Sequence[str], base: Path, refuse: RefuseRow
+) -> dict[str, list[SetPrompt]]:
+    where = _where(source, base)
+    by_language = _by_language(source, base, refuse)
     for code in codes:
         if code not in by_language:
             raise InvalidData(f"no prompt in '{code}'", where=where, hint="it has " + ", ".join(sorted(by_language)))
@@ -93,25 +147,19 @@ def _read_together(source: PromptSource, codes: Sequence[str], base: Path) -> di
             where=where,
             hint="write what each row asks for in a column 'modifiers'",
         )
-    return {code: _prompts(by_language[code], code, source.set_name, source, base) for code in codes}
+    return {code: _prompts(by_language[code], code, source.set_name, source, base, refuse=refuse) for code in codes}
 
 
 def _language_of(row: SourceRow, source: PromptSource, where: str) -> str:
     if source.language is not None:
         return source.language
-    code = row.value.get("language") if isinstance(row.value, dict) else None
-    if code is None or code == "":
+    code = row_language(row)
+    if code is None:
         raise InvalidData(
             "a row without a language",
             where=row.where,
             hint=f"give each row a column 'language', write {LANGUAGE_PLACE} in the path where the language's code "
             f"stands, or say 'language: en' beside the source",
-        )
-    if not isinstance(code, str) or code not in languages():
-        raise InvalidData(
-            f"'{code}' is not a language crosstune knows",
-            where=row.where,
-            hint=did_you_mean(str(code), languages()),
         )
     return code
 
@@ -124,8 +172,14 @@ def _where(source: PromptSource, base: Path) -> str:
     return source.source if source.is_hub else str(_path(source, base))
 
 
-def _rows(source: PromptSource, base: Path) -> list[SourceRow]:
+def _rows(source: PromptSource, base: Path, refuse: Refuse = refuse_at_once) -> list[SourceRow]:
     """The rows of a source without those that `where` leaves out, under the schema's names."""
+    refused: list[InvalidData] = []
+
+    def leave_out(error: InvalidData) -> None:
+        refuse(error)
+        refused.append(error)
+
     if source.is_hub:
         rows = read_hub(
             source.source.removeprefix(HUB_PREFIX),
@@ -136,8 +190,12 @@ def _rows(source: PromptSource, base: Path) -> list[SourceRow]:
         )
     else:
         path = _path(source, base)
-        rows = rows_where(read_file(path), source.where, str(path))
-    if not rows:
+        if _OTHER_PLACE.search(source.source) and not path.exists():
+            raise InvalidData(
+                "no such file", where=str(path), hint=f"write {LANGUAGE_PLACE} where the code of the language stands"
+            )
+        rows = rows_where(read_file(path, leave_out), source.where, str(path))
+    if not rows and not refused:
         raise InvalidData("there is no prompt in it", where=_where(source, base))
     names = {old: new for old, new in source.columns.items() if new is not None}
     dropped = {old for old, new in source.columns.items() if new is None}
@@ -152,7 +210,9 @@ def _without(row: SourceRow, dropped: set[str]) -> SourceRow:
     return SourceRow(row.number, row.where, {key: value for key, value in row.value.items() if key not in dropped})
 
 
-def _prompts(rows: Sequence[SourceRow], code: str, name: str, source: PromptSource, base: Path) -> list[SetPrompt]:
+def _prompts(
+    rows: Sequence[SourceRow], code: str, name: str, source: PromptSource, base: Path, *, refuse: RefuseRow
+) -> list[SetPrompt]:
     suffix = "" if source.is_hub else _path(source, base).suffix.lower()
     style = SetStyle(name, lists_are_text=suffix in _SEPARATED, extra_columns=source.is_hub or suffix == ".parquet")
     kinds = _kinds(_path(source, base), rows, bool(source.where)) if suffix in _TYPED else {}
@@ -161,19 +221,22 @@ def _prompts(rows: Sequence[SourceRow], code: str, name: str, source: PromptSour
     seen: dict[str, str] = {}
     for position, row in enumerate(rows, start=1):
         kind, kind_where = kinds.get(row.number, ("", ""))
-        value = row_object(row.value, style, row.where)
-        prompt = set_prompt(
-            value,
-            number=f"{position:0{width}d}",
-            language=code,
-            style=style,
-            where=row.where,
-            kinds=[kind] if kind else [],
-            kind_where=kind_where,
-        )
-        if prompt.base_id in seen:
-            earlier = seen[prompt.base_id].rpartition(", ")[2]
-            raise InvalidData(f"the id '{prompt.base_id}' is also that of {earlier}", where=row.where)
+        try:
+            prompt = set_prompt(
+                row_object(row.value, style, row.where),
+                number=f"{position:0{width}d}",
+                language=code,
+                style=style,
+                where=row.where,
+                kinds=[kind] if kind else [],
+                kind_where=kind_where,
+            )
+            if prompt.base_id in seen:
+                earlier = seen[prompt.base_id].rpartition(", ")[2]
+                raise InvalidData(f"the id '{prompt.base_id}' is also that of {earlier}", where=row.where)
+        except InvalidData as error:
+            refuse(error, code, _id_of(row))
+            continue
         seen[prompt.base_id] = row.where
         prompts.append(prompt)
     return prompts

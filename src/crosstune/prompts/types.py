@@ -18,7 +18,7 @@ from crosstune.records import Check
 
 TYPES_PATH = Path(__file__).parent / "data" / "types.jsonl"
 
-_PLACES = {"{number}": r"(?P<number>[1-9][0-9]{0,2})", "{language}": r"(?P<language>[a-z]{2,3})"}
+_PLACES = {"{number}": r"(?P<number>[1-9][0-9]{0,2})", "{language}": r"(?P<language>.*)"}
 
 
 @cache
@@ -32,6 +32,16 @@ def _pattern(written: str) -> re.Pattern[str]:
     for place, meaning in _PLACES.items():
         pattern = pattern.replace(re.escape(place), meaning)
     return re.compile(pattern)
+
+
+def type_language(word: str) -> str | None:
+    """What stands in a type for the language of the answer, whether it is a code or not: `fr` of `lang_fr`."""
+    found = (
+        match["language"]
+        for pattern, _ in _types()
+        if (match := pattern.fullmatch(word)) and "language" in pattern.groupindex
+    )
+    return next(found, None)
 
 
 def known_type(word: str) -> tuple[Check, ...] | None:

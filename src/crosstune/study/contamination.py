@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crosstune.errors import InvalidData, StorageFailure
-from crosstune.instructions.config import InstructionsConfig
+from crosstune.instructions.config import InstructionsConfig, MixturePart
 from crosstune.instructions.contamination import Overlap, contamination_identity, languages_without_likeness, overlaps
 from crosstune.instructions.load import draw, instructions_identity, read_parts
 from crosstune.instructions.sources import Example, source_paths
@@ -27,6 +27,7 @@ from crosstune.study.config import Action
 
 READ_AT_PLAN_UP_TO_BYTES = 64 << 20
 """Larger files are compared when the study reads them, unless they have been before."""
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class DataOverlaps:
     """Codes that the sentence encoder does not know."""
     unchecked: str = ""
     """Why nothing is known yet; empty: it is."""
+    source: str = ""
+    """What the set is drawn from, as a name; other draws of the same have the same."""
+    parts: tuple[tuple[str, int], ...] = ()
+    """What each part of a mixture is called, and the examples that it gives; of a single source, that one."""
 
     @property
     def conversations(self) -> list[str]:
@@ -57,10 +62,10 @@ def asked(config: PromptsConfig) -> PromptsConfig:
 def step_identity(config: InstructionsConfig, prompts: PromptsConfig, action: Action, base: Path) -> dict[str, object]:
     """What the action adds to the identity of the instructions that a study reads.
 
-    Removing depends on the prompts. So does refusing data on the hub: it is compared only when it is read, and a step
-    that was finished under another action has not been.
+    Removing depends on the prompts. So does refusing data that is not at hand when a study starts (on the hub, or
+    large): it is compared only when it is read, and a step that was finished under another action has not been.
     """
-    if action == "remove" or (action == "refuse" and config.uses_hub):
+    if action == "remove" or (action == "refuse" and _not_at_hand(config, base)):
         compared = {"prompts": prompts_identity(asked(prompts), base), **contamination_identity()}
         return {"contamination": {"action": action, **compared}}
     return {}
@@ -90,9 +95,9 @@ def find_overlaps(
     """
     place = None if config.uses_hub else _place(config, prompts, action, base)
     if place is not None and (kept := _kept(place)) is not None:
-        return DataOverlaps(config.name, action, **kept)
+        return DataOverlaps(config.name, action, **kept, source=_source(config))
     if at_plan and (reason := _not_at_hand(config, base)):
-        return DataOverlaps(config.name, action, (), (), reason)
+        return DataOverlaps(config.name, action, (), (), reason, _source(config))
     pools = read_parts(config, base)
     compared = load_prompts(asked(prompts), base)
     found: list[Overlap] = []
@@ -105,7 +110,12 @@ def find_overlaps(
             break
         drawn = draw(config, pools, {overlap.conversation_id for overlap in found})
     by_words = languages_without_likeness(drawn, compared)
-    result = DataOverlaps(config.name, action, tuple(found), tuple(by_words))
+    ids = {example.conversation.id for example in drawn}
+    parts = tuple(
+        (_whole(part).name, sum(example.conversation.id in ids for example in pool))
+        for part, pool in zip(config.parts, pools, strict=True)
+    )
+    result = DataOverlaps(config.name, action, tuple(found), tuple(by_words), source=_source(config), parts=parts)
     if place is not None:
         _keep(place, result)
     return result
@@ -118,22 +128,46 @@ def overlaps_of(
     return overlaps(examples, load_prompts(asked(prompts), base), on_progress)
 
 
-def refuse(found: DataOverlaps, where: str | None = None) -> None:
+def refuse(*found: DataOverlaps, where: str | None = None) -> None:
     """Ends a study whose data overlaps with its prompts, if that is what it asks for.
 
+    Args:
+        found: the overlaps of each set of instructions.
+        where: what the error names.
+
     Raises:
-        InvalidData: names the first few.
+        InvalidData: names all sets that overlap, and the first few overlaps.
     """
-    if found.action != "refuse" or not found.overlaps:
+    refused = [of_it for of_it in found if of_it.action == "refuse" and of_it.overlaps]
+    if not refused:
         return
-    first = "; ".join(f"{item.where} has {item.prompt_id} ({item.language})" for item in found.overlaps[:3])
-    more = len(found.overlaps) - 3
+    counts = [len(of_it.conversations) for of_it in refused]
+    sets = ", ".join(
+        f"{count} {'conversation' if count == 1 else 'conversations'} of {of_it.instructions}"
+        for count, of_it in zip(counts, refused, strict=True)
+    )
+    # Draws of one source mostly have the same.
+    places = list(
+        dict.fromkeys(
+            f"{item.where} has {item.prompt_id} ({item.language})" for of_it in refused for item in of_it.overlaps
+        )
+    )
+    more = len(places) - _NAMED
     raise InvalidData(
-        f"{len(found.conversations)} conversations of {found.instructions} overlap with prompts: {first}"
+        f"{sets} {'overlaps' if counts == [1] else 'overlap'} with prompts: {'; '.join(places[:_NAMED])}"
         + (f"; and {more} more" if more > 0 else ""),
         where=where,
         hint="set contamination: remove to leave them out, or report to go on with them",
     )
+
+
+def _whole(part: MixturePart) -> MixturePart:
+    """The part before anything is drawn from it."""
+    return part.model_copy(update={"examples": None, "weight": None})
+
+
+def _source(config: InstructionsConfig) -> str:
+    return "+".join(_whole(part).name for part in config.parts)
 
 
 def _counting_on(on_progress: OnProgress, before: int) -> OnProgress:
@@ -169,6 +203,7 @@ def _kept(place: Path) -> dict[str, Any] | None:
         return {
             "overlaps": tuple(Overlap(**item) for item in data["overlaps"]),
             "languages_by_words_only": tuple(data["languages_by_words_only"]),
+            "parts": tuple((str(name), int(count)) for name, count in data["parts"]),
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None  # not there, or not written by this crosstune: found again
@@ -178,6 +213,7 @@ def _keep(place: Path, found: DataOverlaps) -> None:
     data = {
         "overlaps": [asdict(item) for item in found.overlaps],
         "languages_by_words_only": found.languages_by_words_only,
+        "parts": found.parts,
     }
     with suppress(StorageFailure, OSError):  # the cache saves time only; a read-only home must not stop a study
         write_atomic(place, json.dumps(data))

@@ -7,7 +7,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from crosstune.prompts.config import PromptsConfig
+from crosstune.prompts.language_file import LANGUAGES_FOLDER, language_of_path
 from crosstune.prompts.load import prompt_counts, prompt_notes
+from crosstune.prompts.modifiers import NONE
 from crosstune.steps.fingerprint import canonical
 from crosstune.steps.step import Step
 from crosstune.steps.store import State, Store, read_manifest
@@ -148,7 +151,26 @@ def make_plan(
     plan_step(graph.results, None, False)
     plan_step(graph.report, None, False)
     plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, ())
-    return replace(plan, notes=(*prompt_notes(config.prompts, base), *_notes(plan)), overlaps=tuple(overlaps))
+    about_data = (*_mixture_notes(overlaps), *_language_file_notes(config.prompts))
+    notes = (*about_data, *prompt_notes(config.prompts, base), *_notes(plan))
+    return replace(plan, notes=notes, overlaps=tuple(overlaps))
+
+
+def _mixture_notes(read: Sequence[DataOverlaps]) -> Iterator[str]:
+    """What weights and totals became, of mixtures whose data is at hand."""
+    for of_it in read:
+        if len(of_it.parts) > 1:
+            yield f"{of_it.instructions}: " + ", ".join(f"{count} from {name}" for name, count in of_it.parts)
+
+
+def _language_file_notes(prompts: PromptsConfig) -> Iterator[str]:
+    """Which languages that ship are read from a file of one's own."""
+    if not any(source.is_packaged for source in prompts.sources) and prompts.modifiers == [NONE]:
+        return
+    for name in prompts.language_files:
+        code = language_of_path(Path(name))
+        if code in prompts.languages and (LANGUAGES_FOLDER / f"{code}.jsonl").is_file():
+            yield f"{code}: {name} is used instead of the texts that ship"
 
 
 def _notes(plan: Plan) -> Iterator[str]:

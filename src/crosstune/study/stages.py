@@ -229,20 +229,21 @@ def _overlaps_of(
 ) -> list[dict[str, Any]]:
     from crosstune.instructions.sources import Example
     from crosstune.storage.tables import read_table
-    from crosstune.study.contamination import find_overlaps, overlaps_of
+    from crosstune.study.contamination import DataOverlaps, find_overlaps, overlaps_of, refuse
 
     folder = workspace.inputs[f"instructions/{config.name}"]
     if contamination == "remove":
         rows: list[dict[str, Any]] = json.loads((folder / "overlaps.json").read_text("utf-8"))
         return rows
-    if contamination == "refuse":
-        return []  # else there were no results
     if config.uses_hub:
         # What was read then: the hub may have something newer now.
         conversations = read_table(folder / "conversations.parquet", Conversation)
         examples = [Example(conversation, conversation.id) for conversation in conversations]
-        return [asdict(item) for item in overlaps_of(examples, prompts, base, workspace.on_progress)]
-    found = find_overlaps(config, prompts, contamination, base, workspace.on_progress, at_plan=False)
+        of_it = overlaps_of(examples, prompts, base, workspace.on_progress)
+        found = DataOverlaps(config.name, contamination, tuple(of_it), ())
+    else:
+        found = find_overlaps(config, prompts, contamination, base, workspace.on_progress, at_plan=False)
+    refuse(found)  # compared once more, mostly from the cache: a report that says "none found" has looked
     return [asdict(item) for item in found.overlaps]
 
 

@@ -191,8 +191,9 @@ class Study:
         for config in self.config.instructions:
             with placed(self.document.where(("instructions",))):
                 of_it = find_overlaps(config, self.config.prompts, self.config.contamination, self.base, on_progress)
-                refuse(of_it)
             found.append(of_it)
+        with placed(self.document.where(("instructions",))):
+            refuse(*found)
         return found
 
     def check_data(self) -> None:

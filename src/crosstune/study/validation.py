@@ -1,7 +1,7 @@
 """Turns what pydantic finds wrong with a study file into one error that names line, key and the nearest valid key."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -33,9 +33,14 @@ _IN_OUR_WORDS = {
     "float_type": "should be a number",
     "bool_parsing": "should be true or false",
     "bool_type": "should be true or false",
-    "finite_number": "should be a finite number",
+    "finite_number": "should be a number",
+    "one_of_several": "should be text, a number, or true or false",
 }
 """What pydantic calls its errors, as a person who writes YAML would say it."""
+
+_SINGLE_VALUES = ("str", "int", "float", "bool")
+"""What pydantic calls alternatives such as those of `str | PromptSource`; models among them are `function-after[...]`,
+or the name of their class."""
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "base_models": BaseModelConfig,
@@ -63,7 +68,7 @@ def parse_study(document: StudyDocument) -> StudyConfig:
         config = StudyConfig.model_validate(document.data)
     except ValidationError as error:
         problems: list[CrosstuneError] = []
-        for details in error.errors():
+        for details in _of_what_is_written(error.errors(), document.data):
             problem = _problem(details, document)
             if str(problem) not in {str(other) for other in problems}:
                 problems.append(problem)
@@ -117,6 +122,52 @@ def _together(problems: list[CrosstuneError]) -> CrosstuneError:
     return InvalidStudy(f"{len(problems)} problems:{listed}")
 
 
+def _is_alternative(part: int | str, node: Any) -> bool:
+    """Whether a part of pydantic's location is no key, but the alternative of a type that it tried."""
+    if not isinstance(part, str) or (isinstance(node, dict) and part in node):
+        return False
+    return part in _SINGLE_VALUES or part.startswith("function-")
+
+
+def _of_what_is_written(errors: Sequence[ErrorDetails], data: Any) -> list[ErrorDetails]:
+    """The errors of the alternative that the user meant: a mapping's where a mapping is written, else a single value's.
+
+    For text or a mapping, pydantic lists what is wrong with the value as text and what is wrong with it as a mapping.
+    Locations come back without the alternatives.
+    """
+    kept: list[ErrorDetails] = []
+    tried: dict[tuple[int | str, ...], list[tuple[str, bool, ErrorDetails]]] = {}
+    for details in errors:
+        node = data
+        for position, part in enumerate(details["loc"]):
+            if _is_alternative(part, node):
+                before, after = details["loc"][:position], details["loc"][position + 1 :]
+                without: ErrorDetails = {**details, "loc": (*before, *after)}
+                tried.setdefault(before, []).append((str(part), isinstance(node, dict), without))
+                break
+            node = _inside(node, part)
+        else:
+            kept.append(details)
+    for items in tried.values():
+        meant = [details for part, is_mapping, details in items if (part not in _SINGLE_VALUES) == is_mapping]
+        if not meant or len({part for part, _, _ in items if part in _SINGLE_VALUES}) > 1:
+            meant = [{**items[0][2], "type": "one_of_several"}]
+        kept += _of_what_is_written(meant, data)
+    return kept
+
+
+def _inside(node: Any, part: int | str) -> Any:
+    """What a part of a location leads to; a part that reading the file put in leads nowhere new."""
+    if (isinstance(part, int) and not isinstance(node, list)) or (
+        part in ADAPTATION_KINDS and not (isinstance(node, dict) and part in node)
+    ):
+        return node
+    try:
+        return node[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
 def _written_location(loc: tuple[int | str, ...], data: Any) -> Location:
     """Where the user wrote it: without the list positions and adaptation kinds that reading the file put in.
 
@@ -124,18 +175,13 @@ def _written_location(loc: tuple[int | str, ...], data: Any) -> Location:
     """
     written: list[int | str] = []
     node = data
-    for position, part in enumerate(loc):
-        last = position == len(loc) - 1
+    for part in loc:
         if isinstance(part, int) and not isinstance(node, list):
             continue
         if part in ADAPTATION_KINDS and not (isinstance(node, dict) and part in node):
             continue
         written.append(part)
-        if not last:
-            try:
-                node = node[part]
-            except (KeyError, IndexError, TypeError):
-                node = None
+        node = _inside(node, part)
     return tuple(written)
 
 

@@ -2,20 +2,26 @@
 
 An accepted answer is one or more words or numbers, compared as `text.tokens` makes them: all of them, in order, with
 nothing but punctuation between. Whole words only, so that "8" is not in "1821" and "Paris" not in "parish"; in scripts
-without spaces any run of letters. A `*` at the start or the end of a word stands for what inflection and clitics add:
-at most `MOST_ADDED` letters, or such an ending behind an apostrophe ("Париж*", "*باريس", "Ankara*").
+without spaces any run of letters, but for a number word inside a longer one (八 is not in 十八). A number is not found
+in a formula (2 is not in CO2). A `*` at the start or the end of a word stands for what inflection and clitics add: at
+most `MOST_ADDED` letters, or such an ending behind an apostrophe ("Париж*", "*باريس", "Ankara*").
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from crosstune.text.case import is_cased
 from crosstune.text.tokens import Token, tokens
 
 MOST_ADDED = 4
 """Letters or marks that a `*` stands for."""
 
 _ADDED = "*"
+
+_HAN_NUMERALS = frozenset("〇零一二三四五六七八九十百千万萬亿億兆两兩廿卅")
+"""What Han numbers are written with (Unihan's kPrimaryNumeric in use today). The numeric values of Unicode are no help:
+they make numerals of 京 and 陆 as well, with which names of places end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,9 @@ def find_answer(text: str, answers: Sequence[str], language: str) -> Match | Non
         if not parts:
             continue
         for first in range(len(words)):
-            if parts[0].fits(words[first]) and (end := _end(words, first, parts)) is not None:
+            if not parts[0].fits(words[first]) or (end := _end(words, first, parts)) is None:
+                continue
+            if not (_is_inside(words, first) or _is_inside(words, end)):
                 return Match(alias, words[first].start, words[end - 1].end)
     return None
 
@@ -107,6 +115,17 @@ def _end(words: Sequence[Token], first: int, parts: Sequence[_Part]) -> int | No
         place += 1
         before = part
     return place
+
+
+def _is_inside(words: Sequence[Token], place: int) -> bool:
+    """Whether a number in Han numerals, or a formula such as CO2, goes on over a place between two words."""
+    if not 0 < place < len(words) or words[place - 1].end != words[place].start:
+        return False
+    before, after = words[place - 1].text[-1:], words[place].text[:1]
+    if is_cased(before) and after.isdecimal():
+        return True
+    is_numeral = [letter in _HAN_NUMERALS for letter in (before, after)]
+    return all(is_numeral) or (any(is_numeral) and (before.isdecimal() or after.isdecimal()))
 
 
 def _is_ending(words: Sequence[Token], place: int) -> bool:

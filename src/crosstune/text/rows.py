@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from crosstune.errors import InvalidData, did_you_mean
-from crosstune.text.json_lines import parse_json, read_json_lines, read_text
+from crosstune.languages import code_of
+from crosstune.text.json_lines import Refuse, parse_json, read_json_lines, read_text, refuse_at_once
 
 FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 """The endings of files that `read_file` reads."""
 
 HUB_PREFIX = "hub:"
 
+_SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
+"""What columns are separated by, here or in what others write, and what it is called."""
 _LONGEST_CELL = 1 << 28
 """Characters; the csv module's own limit of 131,072 would refuse long texts without a word of which."""
 
@@ -39,11 +42,12 @@ class SourceRow:
     value: Any
 
 
-def read_file(path: Path) -> list[SourceRow]:
+def read_file(path: Path, refuse: Refuse = refuse_at_once) -> list[SourceRow]:
     """All rows of a file.
 
     Args:
         path: with one of `FILE_SUFFIXES`.
+        refuse: told of each line that cannot be read, where those after it can. Default: raises.
 
     Raises:
         InvalidData: it cannot be read whole; with the line where there is one.
@@ -57,26 +61,26 @@ def read_file(path: Path) -> list[SourceRow]:
     if suffix == ".parquet":
         return _read_parquet(path)
     if suffix in (".csv", ".tsv"):
-        return _read_separated(path, "\t" if suffix == ".tsv" else ",")
+        return _read_separated(path, "\t" if suffix == ".tsv" else ",", refuse)
     if suffix == ".json":
         text = read_text(path)
         if text.lstrip().startswith("["):
             rows = parse_json(text, str(path), hint="the file may be cut off: fetch or write it again")
             return [SourceRow(number, f"{path}, entry {number}", row) for number, row in enumerate(rows, start=1)]
-    return [SourceRow(number, f"{path}, line {number}", row) for number, row in read_json_lines(path)]
+    return [SourceRow(number, f"{path}, line {number}", row) for number, row in read_json_lines(path, refuse)]
 
 
-def _read_separated(path: Path, separator: str) -> list[SourceRow]:
+def _read_separated(path: Path, separator: str, refuse: Refuse) -> list[SourceRow]:
     text = read_text(path)
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        return list(_separated_rows(path, reader, separator))
+        return list(_separated_rows(path, reader, separator, refuse))
     finally:
         csv.field_size_limit(limit)
 
 
-def _separated_rows(path: Path, reader: Any, separator: str) -> Iterable[SourceRow]:
+def _separated_rows(path: Path, reader: Any, separator: str, refuse: Refuse) -> Iterable[SourceRow]:
     names: list[str] | None = None
     line = 1
     while True:
@@ -95,13 +99,14 @@ def _separated_rows(path: Path, reader: Any, separator: str) -> Iterable[SourceR
         if not cells:
             continue
         if names is None:
-            names = _column_names(cells, where)
+            names = _column_names(cells, separator, where)
         elif len(cells) != len(names):
-            raise InvalidData(
-                f"{_cells(len(cells))}, and there are {len(names)} columns ({', '.join(names)})",
-                where=where,
-                hint="put quotation marks around a cell that holds a line break or a "
-                + ("tab" if separator == "\t" else "comma"),
+            refuse(
+                InvalidData(
+                    f"{_cells(len(cells))}, and there are {len(names)} columns ({', '.join(names)})",
+                    where=where,
+                    hint=f"put quotation marks around a cell that holds a line break or a {_SEPARATORS[separator]}",
+                )
             )
         else:
             yield SourceRow(number, where, dict(zip(names, cells, strict=True)))
@@ -113,8 +118,16 @@ def _cells(count: int) -> str:
     return "1 cell" if count == 1 else f"{count} cells"
 
 
-def _column_names(cells: list[str], where: str) -> list[str]:
+def _column_names(cells: list[str], separator: str, where: str) -> list[str]:
     names = [cell.strip() for cell in cells]
+    others = [other for other in _SEPARATORS if other != separator and other in names[0]]
+    if len(names) == 1 and others:
+        written = "a tab" if others[0] == "\t" else f"'{others[0]}'"
+        raise InvalidData(
+            f"the columns seem to be separated by {written}",
+            where=where,
+            hint="write .csv with commas and .tsv with tabs",
+        )
     if not all(names):
         raise InvalidData(f"column {names.index('') + 1} has no name", where=where, hint="the first line names columns")
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -262,3 +275,25 @@ def renamed(row: SourceRow, columns: Mapping[str, str]) -> SourceRow:
         )
     kept = {key: value for key, value in row.value.items() if key not in columns}
     return SourceRow(row.number, row.where, kept | {new: row.value[old] for old, new in columns.items()})
+
+
+def row_language(row: SourceRow) -> str | None:
+    """The code that a row's `language` column means: a code, or a language's English name; None without one.
+
+    Args:
+        row: a row; what is no object has no language.
+
+    Raises:
+        InvalidData: it means none that crosstune knows.
+    """
+    named = row.value.get("language") if isinstance(row.value, Mapping) else None
+    if named is None or named == "":
+        return None
+    code = code_of(named) if isinstance(named, str) else None
+    if code is None:
+        raise InvalidData(
+            f"the row's language {named!r} is not one that crosstune knows",
+            where=row.where,
+            hint="write its code, or say which it is in the study file, such as language: fr",
+        )
+    return code

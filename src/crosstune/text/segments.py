@@ -1,4 +1,4 @@
-"""Sentences, words, paragraphs and list items of a text, language-aware through ICU.
+"""Sentences, words and paragraphs of a text, language-aware through ICU.
 
 ICU's sentence rules know no abbreviations: they end a sentence in "Dr. Smith" and "z. B. Quark". `abbreviations.tsv`
 says per language after which words a full stop ends none (`abbreviation`; `#` is a number of one or two digits, where
@@ -27,17 +27,23 @@ _NUMBER_BEHIND_STOP = regex.compile(r"(?<=\.\s{1,3})\p{Nd}")
 """For ICU made a capital: it ends no sentence before "200 g of flour", since a small letter comes before a capital."""
 _ELLIPSIS = str.maketrans({"…": "."})  # ICU ends no sentence there; as long as before, so that places stay
 
+_DANDA = regex.compile(r"(?<=[\p{Deva}\p{Beng}\p{Guru}\p{Orya}]\s?)\|(?=\s*(?:[\p{Deva}\p{Beng}\p{Guru}\p{Orya}]|$))")
+"""A bar typed for the danda of scripts that end sentences in one."""
+_CLOSING = {"「": "」", "『": "』", "“": "”", "„": "“”"}
+
 _QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+(?P<text>.*)")
-_BULLETS = "-*+•‣◦▪▫●○◆◇■□–—·⁃∙・➢➤→✓✔✅"
+_BULLETS = "-*+–—"
+_SIGNS = "•‣◦▪▫●○◆◇■□·⁃∙・➢➤→✓✔✅"
+"""Bullets that need no space behind them, as in "・りんご"; two in a row are none ("○○さん")."""
 _NUMBER = r"(?:\p{Nd}{1,3}|[\p{Numeric_Type=Numeric}&&\p{L}]{1,3})"
 # `1.` `1)` `(1)` `١.` `一、` `（一）` `①` `1️⃣`, or a letter with a bracket; Markdown may write `1\.`.
-_MARKER = regex.compile(
+MARKER = regex.compile(
     rf"""(?P<indent>[ \t\u3000]*)
     (?:\#{{1,6}}[ ]+)?
     (?:
       (?P<arrow>--(?:>|&gt;))
-    | (?P<bullet>[{regex.escape(_BULLETS)}])(?=[\s]|$)
+    | (?P<bullet>[{regex.escape(_BULLETS)}](?=[\s]|$) | [{_SIGNS}](?![{_SIGNS}])\ufe0f?)
     | (?P<strong>\*\*|__)?
       (?: (?P<number>{_NUMBER}\\?[.．)）、:：](?!\p{{Nd}}) | [(（]{_NUMBER}[)）] | \p{{Nd}}\ufe0f?\u20e3
                    | [\u2460-\u249b\u24ea-\u24ff\u2776-\u2793] )
@@ -45,6 +51,9 @@ _MARKER = regex.compile(
     )[ \t\u3000\u00a0]*(?P<text>.*)""",
     regex.VERBOSE | regex.V1,
 )
+"""The sign of a list item, and the text behind it."""
+_BOLD = re.compile(r"[ \t]*(?P<mark>\*\*|__)(?=\S)(?P<text>(?:(?!\*\*|__).)+)(?P=mark)(?P<colon>[:：]?)[ \t]*")
+_STATEMENT = regex.compile(r".*[\p{Sentence_Terminal}--[?？؟]][\p{Pe}\p{Pf}\"']*", regex.V1)
 _CLOSERS = "\"'”’»›“‘)]}」』）】〉》*_"
 _OPENERS = "\"'“„«‹‘([{「『（¿¡*_"
 _ONLY_CLOSERS = "”»)]}」』）】"
@@ -117,7 +126,8 @@ def words(text: str, language: str) -> list[str]:
     return [word for word in _segments(text, list(WordBreaker(text, language).segments())) if has_word(word)]
 
 
-def _lines(text: str) -> list[str]:
+def plain_lines(text: str) -> list[str]:
+    """The lines of a text in NFC, without marks of direction and half characters."""
     return _MARKS_OF_DIRECTION.sub("", _whole(text)).splitlines()
 
 
@@ -126,7 +136,7 @@ def _line_text(line: str) -> str:
     line = _QUOTE.sub("", line, count=1) if line.lstrip().startswith(">") else line
     if heading := _HEADING.fullmatch(line):
         line = heading["text"]
-    elif marker := _MARKER.fullmatch(line):
+    elif marker := MARKER.fullmatch(line):
         line = (marker["strong"] or "") + marker["text"]
     return line.strip()
 
@@ -161,6 +171,8 @@ def _pieces(line: str, language: str, *, small: bool) -> list[str]:
     from icu4py.breakers import SentenceBreaker
 
     seen = _NUMBER_BEHIND_STOP.sub("A", line.translate(_ELLIPSIS))
+    if not line.lstrip().startswith("|"):  # a row of a table
+        seen = _DANDA.sub("।", seen)
     pieces = _segments(line, list(SentenceBreaker(_capitals(seen) if small else seen, language).segments()))
     for place in range(len(pieces) - 1):
         if openers := _LAST_OPENERS.search(pieces[place]):
@@ -169,12 +181,28 @@ def _pieces(line: str, language: str, *, small: bool) -> list[str]:
     return pieces
 
 
+def _quoted(line: str) -> list[bool]:
+    """Of each place in a line, whether it is inside a quotation that closes; one that is the whole line is none."""
+    opened: list[int] = []
+    changes = [0] * (len(line) + 1)
+    start, end = len(line) - len(line.lstrip()), len(line.rstrip())
+    for place, letter in enumerate(line):
+        if opened and letter in _CLOSING[line[opened[-1]]]:
+            first = opened.pop()
+            if (first, place + 1) != (start, end):
+                changes[first + 1] += 1
+                changes[place + 1] -= 1
+        elif letter in _CLOSING:
+            opened.append(place)
+    return [depth > 0 for depth in itertools.accumulate(changes)]
+
+
 def sentences(text: str, language: str) -> list[str]:
     """The sentences of a text.
 
     A line's end ends a sentence, an end mark is not needed at the last one, and the marks of list items, headings and
-    quotes are no part of it. In a text without capitals (of a script that has them) a sentence may begin with a small
-    letter.
+    quotes are no part of it. A quotation within a line ends none before it closes. In a text without capitals (of a
+    script that has them) a sentence may begin with a small letter.
 
     Args:
         text: any text.
@@ -187,66 +215,48 @@ def sentences(text: str, language: str) -> list[str]:
     known = _exceptions(language)
     small = not any(letter.isupper() for letter in text)
     found: list[str] = []
-    for line in map(_line_text, _lines(text)):
+    for line in map(_line_text, plain_lines(text)):
         if not line:
             continue
         joined: list[str] = []
+        quoted, place = _quoted(line), 0
         for piece in _pieces(line, language, small=small):
-            if joined and _goes_on(joined[-1], piece, known):
+            if joined and (quoted[place] or _goes_on(joined[-1], piece, known)):
                 joined[-1] += piece
             else:
                 joined.append(piece)
+            place += len(piece)
         found += [piece.strip() for piece in joined if has_word(piece)]
     return found
 
 
+def title_of(line: str) -> str | None:
+    """What kind of title a line is: `#` to `######` for a heading, `**` when it is wholly bold, None for no title.
+
+    A bold line that ends as a statement does ("**Eat it at once.**") is text with emphasis.
+    """
+    if heading := _HEADING.fullmatch(line):
+        return line[: heading.start("text")].strip()
+    bold = _BOLD.fullmatch(line)
+    return "**" if bold and (bold["colon"] or not _STATEMENT.fullmatch(bold["text"])) else None
+
+
+def without_titles(text: str) -> str:
+    """A text with a blank line in the place of each title (see `title_of`)."""
+    return "\n".join("" if title_of(line) else line for line in plain_lines(text))
+
+
+def blocks(text: str) -> list[str]:
+    """What stands between blank lines, titles too; each has a letter or a digit."""
+    groups = itertools.groupby(plain_lines(text), key=lambda line: not line.strip())
+    found = ("\n".join(lines).strip() for blank, lines in groups if not blank)
+    return [block for block in found if has_word(block)]
+
+
 def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text: what stands between blank lines, without headings and lines of signs alone.
+    """The paragraphs of a text: what stands between blank lines and titles, but for lines of signs alone.
 
     Returns:
         Paragraphs without the spaces around them; each has a letter or a digit.
     """
-    blocks = [
-        "\n".join(lines)
-        for blank, lines in itertools.groupby(_lines(text), key=lambda line: not line.strip())
-        if not blank
-    ]
-    return [
-        block.strip() for block in blocks if has_word(block) and not ("\n" not in block and _HEADING.fullmatch(block))
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    sign: str
-    indent: int
-    text: str
-
-
-def _item(line: str) -> _Item | None:
-    marker = _MARKER.fullmatch(line)
-    if marker is None or not marker["text"].strip("*_ \t"):
-        return None
-    sign = marker["arrow"] or marker["bullet"] or ("number" if marker["number"] else "letter")
-    return _Item(sign, len(marker["indent"].expandtabs(4)), marker["text"].strip())
-
-
-def list_items(text: str) -> list[str]:
-    """The items of the list in a text, at the top level only.
-
-    Items begin with a bullet or with a number in any digits (`1.`, `1)`, `(1)`, `١.`, `१.`, `①`, `一、`). The first one
-    decides what the top level is: its indent and its kind of sign.
-
-    Returns:
-        The first line of each item, without its sign; empty when there is no list.
-    """
-    items = [item for line in _lines(text) if (item := _item(line)) is not None]
-    if not items:
-        return []
-    first = items[0]
-    return [item.text for item in items if item.sign == first.sign and item.indent <= first.indent + 1]
-
-
-def is_list_line(line: str) -> bool:
-    """Whether a line begins with a list's sign, at any level."""
-    return _item(_MARKS_OF_DIRECTION.sub("", _whole(line))) is not None
+    return blocks(without_titles(text))

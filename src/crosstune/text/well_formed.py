@@ -7,9 +7,13 @@ else than a model reads.
 
 import re
 
+import regex
+
 LONGEST_TEXT = 100_000
 """Characters; more is no prompt but a file that went wrong, and no model that is tuned here could read it."""
 
+_VISIBLE = regex.compile(r"[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]")  # U+2800: Braille without a dot
+_CONTROL = regex.compile(r"[\p{Cc}\u2028\u2029]")
 _HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 _DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069\n]")
 _OVERRIDES = "\u202d\u202e"
@@ -30,6 +34,17 @@ def text_problem(text: str) -> str | None:
     if _HALF_CHARACTER.search(text):
         return "there is half a character in it (a lone surrogate)"
     return _direction_problem(text)
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in a text: no character but spaces and those that are never shown."""
+    return _VISIBLE.search(text) is None
+
+
+def control_character(text: str) -> str | None:
+    """The first control character of a text that should be one line, such as `U+001B`; None when there is none."""
+    found = _CONTROL.search(text)
+    return f"U+{ord(found.group()):04X}" if found else None
 
 
 def _direction_problem(text: str) -> str | None:

@@ -90,15 +90,20 @@ def translate(
         StorageFailure: a file cannot be written.
     """
     with lock(_lock_path(out), f"translation into {out.name}", wait=False):
-        log = RecordLog(_beside(out, ".memory.jsonl"), TranslatedRow)
+        memory = _beside(out, ".memory.jsonl")
         if out.exists():
             raise InvalidData(
                 "this file is there already",
                 where=str(out),
-                hint=f"remove it to write it anew (rows in {log.path.name} are not translated again), or name "
+                hint=f"remove it to write it anew (rows in {memory.name} are not translated again), or name "
                 "another with --out",
             )
-        rows, failures = _complete(documents, translator, source, target, log=log, on_progress=on_progress)
+        log = RecordLog(memory, TranslatedRow)
+        try:
+            rows, failures = _complete(documents, translator, source, target, log=log, on_progress=on_progress)
+        finally:
+            if log.path.stat().st_size == 0:
+                log.path.unlink()  # nothing is kept: no file says so
         flagged_path = _write_flagged(documents, rows, target, out)
         written = 0
         if not failures:

@@ -31,6 +31,39 @@ def test_code_is_no_sentence() -> None:
     assert outcome("sentences", "```\na = 1\n```", count=1) == "undetermined"
 
 
+def test_titles_are_neither_sentences_nor_paragraphs() -> None:
+    for title in ("## Penguins", "**Penguins**", "__Penguins__", "**Penguins:**", "**Penguins**:", "**Penguins?**"):
+        text = f"{title}\n\nThey swim. They dive.\n\n{title}\nThey rest."
+        assert outcome("sentences", text, count=3) is True
+        assert outcome("paragraphs", text, count=2) is True
+    assert outcome("sentences", "## Penguins", count=1) == "undetermined"
+
+
+def test_bold_text_is_text() -> None:
+    for line in ("**They swim.**", "**They** swim **far**", "**Note:** they swim"):
+        assert outcome("sentences", line, count=1) is True
+        assert outcome("paragraphs", line, count=1) is True
+    assert outcome("sentences", "**ペンギンは泳ぎます。**", "ja", count=1) is True
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "count"),
+    [
+        ("ja", "彼は「行きます。ありがとう。」と言った。", 1),
+        ("zh", "他说：“好的。我来。”然后走了。", 1),
+        ("en", "He said: “I am going. Thank you.” Then he left.", 2),
+        ("de", "Er sagte: „Ja. Nein. Doch.“ Dann ging er.", 2),
+        ("en", "“I came. I saw. I won.”", 3),  # nothing but a quotation
+        ("en", "He said: “I came. I saw. I won.", 3),  # it does not close
+        ("hi", "यह पहला है| यह दूसरा है |", 2),
+        ("hi", "यह पहला है|यह दूसरा है।", 2),
+        ("hi", "| क | ख |", 1),  # a row of a table
+    ],
+)
+def test_quotations_and_bars(language: str, text: str, count: int) -> None:
+    assert outcome("sentences", text, language, count=count) is True
+
+
 def test_sentences_without_marks_cannot_be_told() -> None:
     assert outcome("sentences", "เพนกวินบินไม่ได้ แต่ว่ายน้ำได้", "th", at_most=3) == "unsupported_language"
     assert outcome("sentences", "Hello there.", "xx", at_most=3) == "unsupported_language"

@@ -1,4 +1,7 @@
-"""How long an answer is: sentences, words, paragraphs. Code blocks are not counted."""
+"""How long an answer is: sentences, words, paragraphs. Code blocks are not counted.
+
+Titles, which are headings and lines wholly in bold, are neither sentences nor paragraphs.
+"""
 
 from crosstune.languages import languages
 from crosstune.prompts.checks.verdict import Verdict, decided, undecided
@@ -24,12 +27,12 @@ def sentences(
 ) -> Verdict:
     """Whether there are as many sentences as asked (see `text.segments.sentences`).
 
-    A reason where sentences end in no mark, as in Thai, and where nothing but code was answered.
+    A reason where sentences end in no mark, as in Thai, and where nothing but code and titles was answered.
     """
     entry = languages().get(language)
     if entry is None or not entry.sentence_marks:
         return undecided(Reason.UNSUPPORTED_LANGUAGE)
-    found = len(segments.sentences(without_code(text), language))
+    found = len(segments.sentences(segments.without_titles(without_code(text)), language))
     if not found:
         return undecided(Reason.UNDETERMINED, "no sentence")
     return decided(_within(found, at_least, at_most, count), _number(found, "sentence"))
@@ -44,7 +47,7 @@ def words(text: str, language: str, *, at_least: int | None = None, at_most: int
 
 
 def paragraphs(text: str, language: str, *, count: int) -> Verdict:
-    """Whether there are as many paragraphs as asked, parted by blank lines; headings are none."""
+    """Whether there are as many paragraphs as asked, parted by blank lines and titles."""
     found = len(segments.paragraphs(without_code(text)))
     if not found:
         return undecided(Reason.UNDETERMINED, "no paragraph")

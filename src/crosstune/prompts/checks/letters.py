@@ -2,6 +2,8 @@
 
 import unicodedata
 
+import regex
+
 from crosstune.prompts.checks.verdict import Verdict, decided, undecided
 from crosstune.records import Reason
 from crosstune.text.case import has_case, is_capital, is_cased
@@ -16,14 +18,20 @@ def _cased_text(text: str, language: str) -> str | Verdict:
     return running if any(map(is_cased, running)) else undecided(Reason.NO_CASE)
 
 
+_FIRST_PART = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’]*")
+
+
 def capitalised(text: str, language: str) -> Verdict:
-    """Whether every word begins with a capital; of words with a hyphen the first part counts, and numbers do not."""
+    """Whether every word begins with a capital; of words with a hyphen the first part counts, and numbers do not.
+
+    A word that has its capital further in passes too: "iPhone", "d'Autres".
+    """
     running = _cased_text(text, language)
     if isinstance(running, Verdict):
         return running
     for word in running.split():
-        first = next((letter for letter in word if letter.isalnum()), "")
-        if is_cased(first) and not is_capital(first):
+        part = _FIRST_PART.search(word)
+        if part is not None and is_cased(part[0][0]) and not any(map(is_capital, part[0])):
             return decided(False, word[:40])
     return decided(True)
 

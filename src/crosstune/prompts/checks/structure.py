@@ -2,11 +2,14 @@
 
 import re
 
+import regex
+
 from crosstune.prompts.checks.verdict import Verdict, decided, undecided
 from crosstune.records import Reason
 from crosstune.text.answers import normalise
+from crosstune.text.lists import is_list_line, labelled_lines, list_items, title_counts
 from crosstune.text.prose import without_code
-from crosstune.text.segments import has_word, is_list_line, list_items
+from crosstune.text.segments import has_word, title_of
 
 _COLONS = (":", "：")
 _EMPHASIS = "*_ \t"
@@ -16,22 +19,35 @@ def _filled_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def items(text: str, language: str, *, count: int) -> Verdict:
-    """Whether the list in an answer has as many items as asked, at its top level.
+_ENDS_SENTENCE = regex.compile(r".*\p{Sentence_Terminal}[\p{P}\s]*")
 
-    Without any list, lines count as items, but for one before them that ends in a colon. A single line without a list
-    is `undetermined`: it may name them one after the other.
+
+def items(text: str, language: str, *, count: int) -> Verdict:
+    """Whether an answer has as many items as asked: of a list at its top level, or of numbered labels ("Option 1").
+
+    Without either, titles or lines may be the items. They show that there are as many as asked, but not that there are
+    not, since some may be an introduction or a closing: then the reason is `undetermined`. It is also where a list has
+    another number of items and as many titles as asked.
     """
     plain = without_code(text)
-    found = len(list_items(plain))
+    listed, labelled, titles = len(list_items(plain)), len(labelled_lines(plain)), title_counts(plain)
+    if count in (listed, labelled):
+        return decided(True, f"{count} items")
+    found = listed or labelled
+    if count > 1 and count in titles.values():
+        if found:
+            return undecided(Reason.UNDETERMINED, f"{found} items, {count} titles")
+        return decided(True, f"{count} titles, no list")
     if found:
-        return decided(found == count, f"{found} items")
-    lines = _filled_lines(plain)
+        return decided(False, f"{found} items")
+    lines = [line for line in _filled_lines(plain) if title_of(line) is None]
     if len(lines) > 1 and lines[0].rstrip(_EMPHASIS).endswith(_COLONS):
         del lines[0]
-    if len(lines) < 2:
-        return undecided(Reason.UNDETERMINED, "no list")
-    return decided(len(lines) == count, f"{len(lines)} lines, no list")
+    # Items are alike: a line that ends a sentence among others that do not is rather an introduction or a closing.
+    alike = len({_ENDS_SENTENCE.fullmatch(line) is None for line in lines}) == 1
+    if titles.total() < 2 and alike and len(lines) == count > 1:
+        return decided(True, f"{count} lines, no list")
+    return undecided(Reason.UNDETERMINED, "no list")
 
 
 # `- -->` and `1. -->` are points that begin with the sign; `--&gt;` and `--\>` are how HTML and Markdown write it.
@@ -67,11 +83,16 @@ def _arrow_wanted(line: str) -> bool:
     return is_list_line(line) and not line.lstrip().startswith("#")
 
 
-_TITLE = re.compile(r"[\s#*_>]*(?:<<|&lt;&lt;)(?P<title>[^<>\n]{1,300})(?:>>|&gt;&gt;)[\s*_]*(?P<rest>.*)")
+_TITLE = re.compile(
+    r"[\s#*_>]*(?:<<|＜＜|&lt;&lt;)(?P<title>[^<>＜＞\n]{1,300})(?:>>|＞＞|&gt;&gt;)[\s*_]*(?P<rest>.*)"
+)
 
 
 def title(text: str, language: str) -> Verdict:
-    """Whether an answer has a title of the form `<<title>>`: at its start or alone on a line, with a text besides."""
+    """Whether an answer has a title of the form `<<title>>`: at its start or alone on a line, with a text besides.
+
+    The brackets may be full-width.
+    """
     lines = _filled_lines(text)
     for place, line in enumerate(lines):
         found = _TITLE.fullmatch(line)
@@ -88,7 +109,11 @@ _PARTING = re.compile(r"^[ \t]*(?:\\?\*){6}[ \t]*$", re.MULTILINE)
 
 
 def two_answers(text: str, language: str) -> Verdict:
-    """Whether there are two different answers with a line of exactly six asterisks between them."""
+    """Whether there are two different answers with a line of exactly six asterisks between them.
+
+    Such lines may also stand before the first answer and behind the second. Any other one makes three parts, which are
+    not two answers, even where a part is empty.
+    """
     parts = [part.strip() for part in _PARTING.split(text)]
     while len(parts) > 1 and not parts[0]:
         del parts[0]

@@ -12,9 +12,6 @@ from crosstune.prompts.checks.verdict import Verdict, undecided
 from crosstune.records import Check, Reason
 from crosstune.text.normalise import CHARACTERS_LOOKED_AT, clean
 
-VERSION = 1
-"""Raised with every change that can change a verdict; part of fingerprints."""
-
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crosstune.prompts.checks.verdict import Verdict, decided
 from crosstune.text.answers import find_answer, normalise
-from crosstune.text.segments import paragraphs
+from crosstune.text.segments import blocks, has_word, paragraphs
 
 
 def contains(text: str, language: str, *, word: str) -> Verdict:
@@ -35,15 +35,26 @@ def ends_with(text: str, language: str, *, phrase: str) -> Verdict:
 
 
 def last_paragraph(text: str, language: str, *, phrase: str) -> Verdict:
-    """Whether the last paragraph, or the last line, begins with a phrase and there is a text before it."""
-    parts = paragraphs(text)
+    """Whether the last paragraph, or the last line, begins with a phrase and there is a text before it.
+
+    The phrase may also stand before the last paragraph on a line of its own, or as its heading.
+    """
+    wanted = normalise(phrase, language)
+    parts = blocks(text)
     if not parts:
         return decided(False, "no paragraph")
-    lines = parts[-1].splitlines()
-    wanted = normalise(phrase, language)
-    if len(parts) > 1 and _begins(normalise(parts[-1], language), wanted):
-        return decided(True)
-    if len(lines) > 1 and _begins(normalise(lines[-1], language), wanted):
-        return decided(True)
-    only = len(parts) == 1 and _begins(normalise(parts[0], language), wanted)
-    return decided(False, "nothing before it" if only else parts[-1][:40])
+    *others, last = parts
+    if normalise(last, language) == wanted:
+        return decided(False, "nothing behind it")
+    lines = [line for line in last.splitlines() if has_word(line)]
+    if others and normalise(others[-1], language) == wanted:
+        before = others[:-1]
+    elif _begins(normalise(lines[0], language), wanted):
+        before = others
+    elif any(normalise(line, language) == wanted for line in lines[:-1]) or _begins(
+        normalise(lines[-1], language), wanted
+    ):
+        before = [*others, lines[0]]
+    else:
+        return decided(False, last[:40])
+    return decided(bool(paragraphs("\n\n".join(before))), "" if before else "nothing before it")

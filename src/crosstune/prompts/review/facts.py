@@ -1,13 +1,26 @@
 """Do the accepted answers of questions work: each is found where it is said, and none where another one is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from crosstune.prompts.review.row import Problem, Row
-from crosstune.text.answers import find_answer
+from crosstune.text.answers import find_answer, normalise
 
 _ADDED = "*"
-_BETWEEN = " 0x0x0 "
-"""A word that no answer has; it keeps words of two neighbours from being read as one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """An accepted answer as people write it, without its `*`."""
+
+    text: str
+    words: str
+    """Those of it that are compared, one a line."""
+
+
+def _as_written(alias: str, language: str) -> _Plain:
+    plain = alias.replace(_ADDED, "")
+    return _Plain(plain, "\n".join(normalise(plain, language)))
 
 
 def answer_problems(rows: Sequence[Row]) -> Iterator[Problem]:
@@ -17,11 +30,12 @@ def answer_problems(rows: Sequence[Row]) -> Iterator[Problem]:
         rows: of one set in one language; those without answers are passed over.
     """
     questions = [row for row in rows if row.answers]
+    plain = {row.id: [_as_written(alias, row.language) for alias in row.answers] for row in questions}
     for row in questions:
         for message in _own_problems(row):
             yield _problem(row, message)
-        for other in _mistaken(row, questions):
-            yield _problem(row, f"accepts '{other.answers[0]}', which is the answer to '{other.id}'")
+        for other, answer in _mistaken(row, questions, plain):
+            yield _problem(row, f"accepts '{answer}', which is an answer to '{other.id}'")
 
 
 def _problem(row: Row, message: str) -> Problem:
@@ -40,13 +54,15 @@ def _own_problems(row: Row) -> Iterator[str]:
         yield f"the answer '{found.alias}' stands in the question"
 
 
-def _mistaken(row: Row, questions: Sequence[Row]) -> Iterator[Row]:
-    """Other questions whose first answer would count as right for this one."""
-    others = [other for other in questions if other.id != row.id]
-    # All at once: one look for each answer instead of one for each pair.
-    together = _BETWEEN.join(other.answers[0] for other in others)
-    if find_answer(together, row.answers, row.language) is None:
-        return
-    for other in others:
-        if find_answer(other.answers[0], row.answers, row.language) is not None:
-            yield other
+def _mistaken(row: Row, questions: Sequence[Row], plain: Mapping[str, Sequence[_Plain]]) -> Iterator[tuple[Row, str]]:
+    """Other questions of which an answer, as people write it, would count as right for this one; and that answer."""
+    looked_for = [(alias, normalise(alias, row.language)) for alias in row.answers]
+    for other in questions:
+        if other.id == row.id:
+            continue
+        for answer in plain[other.id]:
+            # A word that fits holds the alias's own letters; only where all do is it worth a real look.
+            likely = [alias for alias, words in looked_for if all(word in answer.words for word in words)]
+            if likely and find_answer(answer.text, likely, row.language) is not None:
+                yield other, answer.text
+                break

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crosstune.errors import CrosstuneError, InvalidData
 from crosstune.progress import OnProgress, Progress, ignore_progress
+from crosstune.prompts.asked import notes_on_unchecked
 from crosstune.prompts.config import PromptSource
 from crosstune.prompts.language_file import (
     LANGUAGES_FOLDER,
@@ -15,8 +16,9 @@ from crosstune.prompts.language_file import (
     packaged_language_codes,
     read_language_file,
 )
-from crosstune.prompts.packaged import SOURCE_LANGUAGE, packaged_sets, set_rows
+from crosstune.prompts.packaged import SOURCE_LANGUAGE, set_rows
 from crosstune.prompts.review import wordings
+from crosstune.prompts.review.completeness import base_id, extra, incomplete, not_parallel
 from crosstune.prompts.review.facts import answer_problems
 from crosstune.prompts.review.neighbours import LEAST_RATE, Neighbours, neighbours
 from crosstune.prompts.review.row import Problem, Row
@@ -34,16 +36,22 @@ class Review:
 
     problems: list[Problem] = field(default_factory=list)
     checked: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The number of rows looked at by set and language."""
+    """The number of rows looked at by set and language. Rows of a language's file that are of no set have an empty set,
+    rows whose language cannot be told an empty language."""
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    """What could not be read at all: set and language, one of them empty where it is a whole file or set."""
+    notes: list[str] = field(default_factory=list)
+    """What is no problem and good to know."""
     neighbours: list[Neighbours] = field(default_factory=list)
 
 
 def review_packaged(
     sets: Sequence[str],
     codes: Sequence[str],
-    extra: Sequence[Path] = (),
+    own_files: Sequence[Path] = (),
     *,
     modifiers: bool = True,
+    partial: bool = False,
     on_progress: OnProgress = ignore_progress,
 ) -> Review:
     """Looks through packaged sets, and the modifiers, in some languages.
@@ -51,31 +59,43 @@ def review_packaged(
     Args:
         sets: names of packaged sets.
         codes: the languages.
-        extra: language files of one's own, each in the place of the packaged one.
+        own_files: language files of one's own, each in the place of the packaged one.
         modifiers: whether to look at the modifiers too.
+        partial: whether a set of which a file of one's own has no row is passed over with a note.
         on_progress: told after each language.
 
     Returns:
         Problems in the order of the languages and lines. A file that cannot be read at all is one problem.
     """
     review = Review()
-    english = _read(SOURCE_LANGUAGE, extra, Review())
+    english = _read(SOURCE_LANGUAGE, own_files, Review())
     known = dict.fromkeys([*packaged_language_codes(), *codes])
-    glossed = {row for code in known for row in _glossed(_read(code, extra, Review()))}
+    glossed = {row for code in known for row in _glossed(_read(code, own_files, Review()))}
     for done, code in enumerate(codes):
         on_progress(Progress(done, len(codes), "languages", note=code))
-        file = _read(code, extra, review)
+        before = len(review.problems)
+        file = _read(code, own_files, review)
         if file is None:
             continue
+        refused = len(review.problems) - before
+        may_lack = partial and file.path in own_files
         by_set = {name: _rows(name, file) for name in sets}
         for name, rows in by_set.items():
-            review.problems += _incomplete(name, file, english, glossed)
+            if may_lack and not rows:
+                review.notes.append(f"{file.path}: {name}: no rows")
+                continue
+            review.problems += incomplete(name, file, english, glossed)
             source = {row.id: row.text for row in _rows(name, english)} if english is not None else {}
             _review_rows(review, name, code, rows, source)
         everything = [row for rows in by_set.values() for row in rows]
         review.problems += _duplicates(sorted(everything, key=lambda row: _place(row.where)))
-        review.problems += _extra(file)
-        if modifiers:
+        of_no_set = extra(file)
+        review.problems += of_no_set
+        if refused or of_no_set:
+            review.checked["", code] = refused + len(of_no_set)
+        if modifiers and may_lack and not file.modifiers:
+            review.notes.append(f"{file.path}: {wordings.SET}: no rows")
+        elif modifiers:
             review.checked[wordings.SET, code] = len(file.modifiers)
             review.problems += wordings.modifier_problems(file)
     on_progress(Progress(len(codes), len(codes), "languages"))
@@ -95,22 +115,38 @@ def review_source(
         on_progress: told after each language.
 
     Returns:
-        As `review_packaged`; each language that cannot be read is one problem.
-
-    Raises:
-        InvalidData: its languages cannot be told, since no row can be read.
+        As `review_packaged`; a language, or the whole, that cannot be read is one problem.
     """
     review = Review()
     name = source.set_name
-    wanted = list(codes) or set_languages(source, base)
-    if not wanted:
-        raise InvalidData("there is no file of it in any language", where=source.source)
+    refused: dict[str, list[str]] = defaultdict(list)
+
+    def refuse(error: InvalidData, code: str, row_id: str) -> None:
+        refused[code].append(row_id)
+        review.problems.append(_unreadable(error, code, name, row_id))
+
+    def refuse_in_language(error: InvalidData, code: str, row_id: str) -> None:
+        if code:  # rows in no language are told of once for all languages
+            refuse(error, code, row_id)
+
+    try:
+        there = set_languages(source, base, refuse) if not (codes and source.is_by_language) else []
+        if not (there or codes):
+            nothing = "there is no file of it in any language" if source.is_by_language else "no row has a language"
+            raise InvalidData(nothing, where=source.source)
+    except CrosstuneError as error:
+        if len(review.problems) > 1:  # of many rows alike, the first says it
+            del review.problems[1:]
+        review.problems = review.problems or [_unreadable(error, "", name)]
+        review.unread.append((name, ""))
+        return review
     by_language: dict[str, list[Row]] = {}
-    for code in wanted:
+    for code in codes or there:
         try:
-            found = read_set(source, [code], base)[code]
+            found = read_set(source, [code], base, refuse=refuse_in_language)[code]
         except CrosstuneError as error:
             review.problems.append(_unreadable(error, code, name))
+            review.unread.append((name, code))
             continue
         by_language[code] = [
             Row(
@@ -125,30 +161,37 @@ def review_source(
             )
             for row in found
         ]
-    review.problems += _not_parallel(by_language)
+        review.notes += [
+            f"{name}, {code}: {note}"
+            for note in notes_on_unchecked(word for row in found for word in row.prompt.modifiers)
+        ]
+    review.problems += not_parallel(name, by_language, {code: set(ids) for code, ids in refused.items()})
     english = {row.id: row.text for row in by_language.get(SOURCE_LANGUAGE, [])}
     for done, (code, rows) in enumerate(by_language.items()):
         on_progress(Progress(done, len(by_language), "languages", note=code))
         _review_rows(review, name, code, rows, english)
         review.problems += _duplicates(rows)
+    for code, ids in refused.items():
+        review.checked[name, code] = review.checked.get((name, code), 0) + len(ids)
     on_progress(Progress(len(by_language), len(by_language), "languages"))
     _finish(review)
     return review
 
 
-def _read(code: str, extra: Sequence[Path], review: Review) -> LanguageFile | None:
-    own = [path for path in extra if language_of_path(path) == code]
+def _read(code: str, own_files: Sequence[Path], review: Review) -> LanguageFile | None:
+    own = [path for path in own_files if language_of_path(path) == code]
     path = own[0] if own else LANGUAGES_FOLDER / f"{code}.jsonl"
     try:
         return read_language_file(path, lambda error: review.problems.append(_unreadable(error, code, "")))
     except InvalidData as error:
         review.problems.append(_unreadable(error, code, ""))
+        review.unread.append(("", code))
         return None
 
 
-def _unreadable(error: CrosstuneError, code: str, name: str) -> Problem:
+def _unreadable(error: CrosstuneError, code: str, name: str, row_id: str = "") -> Problem:
     message = f"{error.message}; {error.hint}" if error.hint else error.message
-    return Problem(error.where or "", "", code, name, "unreadable", message)
+    return Problem(error.where or "", row_id, code, name, "unreadable", message)
 
 
 def _rows(name: str, file: LanguageFile) -> list[Row]:
@@ -172,28 +215,6 @@ def _glossed(file: LanguageFile | None) -> list[str]:
     return [name for name, row in file.texts.items() if "gloss" in row] if file is not None else []
 
 
-def _incomplete(name: str, file: LanguageFile, english: LanguageFile | None, glossed: set[str]) -> Iterator[Problem]:
-    code = file.language
-    for row in set_rows(name):
-        text = file.texts.get(row.id)
-        if text is None:
-            yield Problem(str(file.path), row.id, code, name, "missing", f"'{row.id}' is missing")
-            continue
-        source = english.texts.get(row.id, {}) if english is not None else {}
-        if ("answers" in source) != ("answers" in text) and source:
-            which = "has no answers, and its source has" if "answers" in source else "has answers, its source none"
-            yield Problem(file.where(row.id), row.id, code, name, "answers", which)
-        if row.id in glossed and code != SOURCE_LANGUAGE and "gloss" not in text:
-            yield Problem(file.where(row.id), row.id, code, name, "gloss", "there is no English translation of it")
-
-
-def _extra(file: LanguageFile) -> Iterator[Problem]:
-    known = {row.id for rows in packaged_sets().values() for row in rows}
-    for name in file.texts:
-        if name not in known:
-            yield Problem(file.where(name), name, file.language, "", "extra", f"no set has the id '{name}'")
-
-
 def _review_rows(review: Review, name: str, code: str, rows: Sequence[Row], source: Mapping[str, str]) -> None:
     review.checked[name, code] = len(rows)
     for row in rows:
@@ -215,7 +236,7 @@ def _review_rows(review: Review, name: str, code: str, rows: Sequence[Row], sour
     review.problems += answer_problems(rows)
     if code != SOURCE_LANGUAGE:
         # With a modifier in it, a text is nearly that of the same instruction with another.
-        plain = [row for row in rows if MADE_ANEW not in row.tags and row.id == _base(row)]
+        plain = [row for row in rows if MADE_ANEW not in row.tags and row.id == base_id(row)]
         same = neighbours(plain, source)
         if same is not None:
             review.neighbours.append(same)
@@ -231,29 +252,18 @@ def _duplicates(rows: Sequence[Row]) -> Iterator[Problem]:
         seen.setdefault(key, row)
 
 
-def _not_parallel(by_language: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
-    there: dict[str, Row] = {}
-    for rows in by_language.values():
-        for row in rows:
-            there.setdefault(_base(row), row)
-    for code, rows in by_language.items():
-        own = {_base(row) for row in rows}
-        file = rows[0].where.rpartition(", ")[0] if rows else ""
-        for base_id, row in there.items():
-            if base_id not in own:
-                message = f"'{base_id}' is missing; it is there in '{row.language}'"
-                yield Problem(file, base_id, code, row.set, "missing", message)
-
-
-def _base(row: Row) -> str:
-    return row.id.partition("+")[0]
-
-
 def _finish(review: Review) -> None:
-    """Adds what only the whole of a language shows, and puts all in the order of files and lines."""
+    """Adds what only the whole of a language shows, and sorts all by files and lines, what is missing last."""
     _judge_neighbours(review)
     places = {code: place for place, code in enumerate(dict.fromkeys(code for _, code in review.checked))}
-    review.problems.sort(key=lambda problem: (places.get(problem.language, -1), *_place(problem.where)))
+    review.problems.sort(key=lambda problem: places.get(problem.language, -1))
+    files = {path: place for place, path in enumerate(dict.fromkeys(_place(item.where)[0] for item in review.problems))}
+
+    def order(problem: Problem) -> tuple[bool, int, int]:
+        path, line = _place(problem.where)
+        return bool(problem.ids), files[path], line
+
+    review.problems.sort(key=order)
 
 
 def _place(where: str) -> tuple[str, int]:

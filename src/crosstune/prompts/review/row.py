@@ -25,7 +25,7 @@ class Problem:
     where: str
     """File and line."""
     id: str
-    """Of the row, or the name of a modifier; empty when it is the whole file's."""
+    """Of the row, or the name of a modifier; empty when it is the file's or of rows that are missing."""
     language: str
     set: str
     """Of the row; `modifiers` for those."""
@@ -33,3 +33,5 @@ class Problem:
     """One word: `language`, `script`, `english`, `normalisation`, `characters`, `spaces`, `duplicate`,
     `missing`, `extra`, `answers`, `gloss`, `meaning`, `wording`, `example`, `unreadable`."""
     message: str
+    ids: tuple[str, ...] = ()
+    """All rows that are missing, which are one problem together."""

@@ -7,6 +7,7 @@ from crosstune.errors import InvalidData
 from crosstune.prompts.checks.table import verify
 from crosstune.prompts.language_file import LanguageFile
 from crosstune.prompts.modifiers import NONE, Modifier, families
+from crosstune.prompts.review.completeness import missing_problem
 from crosstune.prompts.review.row import Problem
 from crosstune.prompts.review.texts import english_problems, form_problems, language_problems
 
@@ -22,19 +23,24 @@ def modifier_problems(file: LanguageFile) -> Iterator[Problem]:
     for name in file.modifiers:
         if name not in families() or name == NONE:
             yield problem(name, "extra", f"'{name}' is not a modifier")
+    missing = []
+    applicable = 0
     for name, members in families().items():
         if name == NONE:
             continue
         reason = members[0].why_not_language(file.language)
+        applicable += reason is None
         row = file.modifiers.get(name)
         if row is None:
             if reason is None:
-                yield problem(name, "missing", f"no wording of the modifier '{name}'")
+                missing.append(name)
         elif reason is not None:
             yield problem(name, "extra", f"'{name}' does not apply here: {reason}")
         else:
             for kind, message in _row_problems(row, members, file.language):
                 yield problem(name, kind, message)
+    if missing:
+        yield missing_problem(str(file.path), file.language, SET, missing, total=applicable)
 
 
 def _row_problems(row: Mapping[str, Any], members: tuple[Modifier, ...], code: str) -> Iterator[tuple[str, str]]:

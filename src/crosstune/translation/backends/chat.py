@@ -60,8 +60,14 @@ class ChatTranslator:
             instruction: system message with `{source}` and `{target}`; None: crosstune's.
 
         Raises:
-            ModelUnavailable: the package openai is not installed, or there is no key.
+            ModelUnavailable: the endpoint is no web address, the package openai is not installed, or there is no key.
         """
+        if endpoint is not None and not re.match(r"https?://[^/\s]", endpoint):
+            raise ModelUnavailable(
+                "an endpoint needs http:// or https:// before its name",
+                where=endpoint,
+                hint="write it like http://localhost:8000/v1",
+            )
         self._client = _client(endpoint, api_key_env)
         self._model = model
         self._concurrency = concurrency
