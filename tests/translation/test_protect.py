@@ -39,7 +39,11 @@ def test_code_blocks_apart() -> None:
     assert code_blocks_apart(text) == [(False, "One\n"), (True, "```\nx = 'y'\n```"), (False, "\nTwo")]
 
 
-@given(st.text(alphabet=st.sampled_from("a`{}⟦⟧1 \n<>%s./:@w"), max_size=60))
+def test_a_block_between_tildes_is_code_too() -> None:
+    assert mask("Run\n~~~\nls\n~~~\nnow").pieces == ("~~~\nls\n~~~",)
+
+
+@given(st.text(alphabet=st.sampled_from("a`~{}⟦⟧1 \n<>%s./:@w"), max_size=60))
 def test_masking_loses_nothing(text: str) -> None:
     masked = mask(text)
     assert masked.unmask(masked.text) == text

@@ -22,6 +22,7 @@ class ProgressBar:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
             console=error_console,
             transient=True,
             disable=not error_console.is_terminal,
@@ -29,7 +30,7 @@ class ProgressBar:
         self._what = what
         self._live = error_console.is_terminal
         self._last_line = time.monotonic()
-        self._task = self._bars.add_task(what, total=None, visible=False)
+        self._task = self._bars.add_task(what, total=None, visible=False, note="")
 
     def __enter__(self) -> "ProgressBar":
         self._bars.start()
@@ -42,8 +43,11 @@ class ProgressBar:
 
     def on_progress(self, progress: Progress) -> None:
         """Shows how far the work is."""
-        self._bars.update(self._task, completed=progress.done, total=progress.total, visible=True)
+        self._bars.update(
+            self._task, completed=progress.done, total=progress.total, visible=True, note=plain(progress.note)
+        )
         if not self._live and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
+            note = f", {plain(progress.note)}" if progress.note else ""
             done = str(progress.done) if progress.total is None else f"{progress.done}/{progress.total}"
-            error_console.print(f"{plain(self._what)}: {done} {progress.unit}", soft_wrap=True)
+            error_console.print(f"{plain(self._what)}: {done} {progress.unit}{note}", soft_wrap=True)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from crosstune.cli.console import amount, console, counted, error_console, plain
+from crosstune.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
-    from crosstune.progress import Progress as Snapshot
     from crosstune.translation.documents import Document
     from crosstune.translation.translate import TranslationSummary
     from crosstune.translation.translator import Translator
@@ -88,23 +87,8 @@ def translate(
             soft_wrap=True,
         )
     translator = _translator(model, endpoint, api_key_env, concurrency)
-    bars = Progress(
-        TextColumn("translating"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not console.is_terminal,
-    )
     try:
-        with bars:
-            bar = bars.add_task("", total=len(documents), note="")
-
-            def show(snapshot: "Snapshot") -> None:
-                bars.update(bar, completed=snapshot.done, note=snapshot.note)
-
+        with ProgressBar("translating") as bar:
             summary = translate_documents(
                 documents,
                 translator,
@@ -112,7 +96,7 @@ def translate(
                 target=target,
                 out=path,
                 keep_flagged=keep_flagged,
-                on_progress=show,
+                on_progress=bar.on_progress,
             )
     except KeyboardInterrupt:
         error_console.print(

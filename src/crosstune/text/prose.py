@@ -7,7 +7,9 @@ import unicodedata
 from crosstune.text.normalise import clean
 
 # Every pattern is linear in the text, or bounded by a small constant at each place: answers are untrusted.
-_CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)|^[ \t]{0,12}~~~.*?(?:^[ \t]{0,12}~~~|\Z)", re.DOTALL | re.MULTILINE)
+CODE_BLOCK = r"```.*?(?:```|\Z)|^[ \t]{0,12}~~~.*?(?:^[ \t]{0,12}~~~|\Z)"
+"""For `re.DOTALL` and `re.MULTILINE`. A block that is not closed reaches to the end, as in CommonMark."""
+_CODE_BLOCK = re.compile(CODE_BLOCK, re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"``[^`\n]{1,500}``|`[^`\n]{1,500}`")
 # Addresses are ASCII here: scripts without spaces run on right behind them.
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[!-;=?-~]+", re.IGNORECASE | re.ASCII)

@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-_CODE_BLOCK = r"```.*?(?:```|\Z)"
+from crosstune.text.prose import CODE_BLOCK
+
 _PIECES = (
     r"``[^`\n]{1,500}``|`[^`\n]{1,500}`",
     r"(?:[A-Za-z][A-Za-z0-9+.-]{1,15}://|www\.)[!-;=?-~]+[/0-9A-Za-z]",  # a period behind an address is the sentence's
@@ -16,8 +17,8 @@ _PIECES = (
     r"%\([A-Za-z_]\w{0,60}\)[sdfr]|%[sdr](?![A-Za-z])",
     r"</?[A-Za-z][A-Za-z0-9-]{0,30}(?:\s[^<>\n]{0,300})?/?>",
 )
-_ALL = re.compile("|".join((_CODE_BLOCK, *_PIECES)), re.DOTALL | re.ASCII)
-_BLOCK = re.compile(f"({_CODE_BLOCK})", re.DOTALL)
+_ALL = re.compile("|".join((CODE_BLOCK, *_PIECES)), re.DOTALL | re.MULTILINE | re.ASCII)
+_BLOCK = re.compile(f"({CODE_BLOCK})", re.DOTALL | re.MULTILINE)
 _MARK = re.compile(r"⟦\s{0,2}(\d{1,4})\s{0,2}⟧")
 
 
@@ -59,7 +60,7 @@ def mask(text: str) -> Masked:
         pieces.append(match[0])
         return f"⟦{len(pieces)}⟧"
 
-    pattern = re.compile(f"{_MARK.pattern}|{_ALL.pattern}", re.DOTALL | re.ASCII)
+    pattern = re.compile(f"{_MARK.pattern}|{_ALL.pattern}", _ALL.flags)
     return Masked(pattern.sub(hide, text), tuple(pieces))
 
 
