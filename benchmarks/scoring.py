@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.load import load_conversations
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.load import load_prompts
+from crosstune.records import Prompt
 from crosstune.scoring.answers_file import AnswersFile
 from crosstune.scoring.score import CHEAP_FACETS, SCORERS, context_of, measure
 
@@ -32,34 +34,58 @@ ALONE = 2_000
 """Answers on which facets are timed alone."""
 WRONG_LANGUAGE = 0.08
 CUT_OFF = 0.1
+KNOWN = 0.7
+"""Of questions of facts, how many are answered right."""
+MODIFIERS = ["short", "long", "items_3", "paragraphs_2", "no_digits", "capitalised", "then_summary", "arrows"]
+EVERY = 3
+"""One prompt in so many is asked with a modifier too; likewise, of questions of facts one in so many is asked."""
+
+
+@cache
+def texts() -> dict[str, list[str]]:
+    """Packaged answers by language."""
+    found: dict[str, list[str]] = {}
+    for source in ("starter-en", "starter-multi"):
+        for conversation in load_conversations(InstructionsConfig(source=source), Path()):
+            found.setdefault(conversation.language, []).append(conversation.messages[-1].content)
+    return found
+
+
+@cache
+def prompts() -> list[Prompt]:
+    """The everyday prompts in twelve languages, some of them once more with a modifier, and questions of facts."""
+    languages = sorted(texts())
+    plain = load_prompts(PromptsConfig(sets=["everyday"], languages=languages), Path())
+    facts = load_prompts(PromptsConfig(sets=["facts"], languages=languages), Path())
+    asked = load_prompts(PromptsConfig(sets=["everyday"], languages=languages, modifiers=MODIFIERS), Path())
+    return [*plain, *asked[:: EVERY * len(MODIFIERS)], *facts[::EVERY]]
 
 
 def answers(count: int) -> Iterator[dict[str, object]]:
     """Answers as models give them: sentences of the packaged conversations, some in another language, some cut off.
 
-    All prompts of the packaged set `everyday` in twelve languages are answered by as many models as are needed.
+    All prompts are answered by as many models as are needed.
     """
     generator = random.Random(0)
-    texts: dict[str, list[str]] = {}
-    for source in ("starter-en", "starter-multi"):
-        for conversation in load_conversations(InstructionsConfig(source=source), Path()):
-            texts.setdefault(conversation.language, []).append(conversation.messages[-1].content)
-    prompts = load_prompts(PromptsConfig(sets=["everyday"], languages=sorted(texts)), Path())
     for number in range(count):
-        prompt = prompts[number % len(prompts)]
-        language = prompt.language if generator.random() > WRONG_LANGUAGE else generator.choice(sorted(texts))
-        text = generator.choice(texts[language])
+        prompt = prompts()[number % len(prompts())]
+        language = prompt.language if generator.random() > WRONG_LANGUAGE else generator.choice(sorted(texts()))
+        text = generator.choice(texts()[language])
+        if prompt.answers and generator.random() < KNOWN:
+            text = f"{prompt.answers[0].replace('*', '')}. {text}"
         while len(text) < LETTERS * DENSE.get(language, 1.0):
-            text += "\n\n" + generator.choice(texts[language])
+            text += "\n\n" + generator.choice(texts()[language])
         if generator.random() < CUT_OFF:
             text = text[: generator.randrange(len(text) // 2, len(text))]
         yield {
             "prompt": prompt.messages[-1].content,
             "response": text,
             "language": prompt.language,
-            "model": f"model-{number // len(prompts)}",
+            "model": f"model-{number // len(prompts())}",
             "id": prompt.id,
             "task": prompt.task,
+            "modifiers": prompt.modifiers,
+            "answers": prompt.answers,
         }
 
 

@@ -182,7 +182,10 @@ def test_columns_by_other_names() -> None:
         ),
         (["promt", "respons", "language"], {}, "no column 'response'; did you mean 'respons'.*'promt', 'respons'"),
         (["response"], {}, "no column 'language'.*--language fr"),
-        ([], {}, "there is no column at all"),
+        ([], {"prompt": "x"}, "the rows have no columns; a row is an object, such as"),
+        (["response", "language"], {"response": ""}, "answers cannot be measured without 'response'; name it"),
+        (["response"], {"language": ""}, "without 'language'; name it, or give all answers one language"),
+        (["a", "language"], {"response": "a", "prompt": "a"}, "'a' is told to be both 'response' and 'prompt'"),
         (["response", "language"], {"respone": "x"}, "'respone' is not a column that is read; did you mean 'response'"),
         (["response", "language"], {"prompt": "ask"}, "no column 'ask' for 'prompt'; there are 'response', 'language'"),
     ],
@@ -193,7 +196,9 @@ def test_columns_that_cannot_be_told(names: list[str], told: dict[str, str], pro
 
 
 def test_options_for_columns() -> None:
-    assert told_columns(["response=a=b", "model="]) == {"response": "a=b", "model": ""}
+    assert told_columns(["response=a=b", "model=", "model="]) == {"response": "a=b", "model": ""}
+    with pytest.raises(InvalidData, match="'model' is told to be both 'a' and 'b'"):
+        told_columns(["model=a", "response=x", "model=b"])
     with pytest.raises(InvalidData, match="'completion' does not say"):
         told_columns(["completion"])
 

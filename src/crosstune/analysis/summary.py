@@ -155,10 +155,10 @@ def _cells(frame: pl.DataFrame, cell: list[str]) -> pl.DataFrame:
     told_apart = list(dict.fromkeys([*cell, "_cluster", *(name for name in _ANSWER if name in frame.columns)]))
     answers = (
         frame.filter(value.is_not_null())
-        .group_by(told_apart)
+        .group_by(told_apart, maintain_order=True)
         .agg(value.sum().alias("sum"), (value**2).sum().alias("squares"), pl.len().cast(pl.Float64).alias("count"))
     )
-    clusters = answers.group_by(*cell, "_cluster").agg(
+    clusters = answers.group_by(*cell, "_cluster", maintain_order=True).agg(
         pl.col("sum", "squares", "count").sum(), pl.len().alias("answers")
     )
     # What a cluster adds to a level, to first order.
@@ -167,7 +167,7 @@ def _cells(frame: pl.DataFrame, cell: list[str]) -> pl.DataFrame:
     return (
         clusters.with_columns((pl.col("sum").sum() / pl.col("count").sum()).over(cell).alias("level"))
         .with_columns(squared.alias("squared"))
-        .group_by(cell)
+        .group_by(cell, maintain_order=True)
         .agg(
             pl.len().cast(pl.Int64).alias("clusters"),
             pl.col("level").first(),

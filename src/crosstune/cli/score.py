@@ -97,8 +97,8 @@ def score(
     from crosstune.scoring.facet_choice import chosen_facets, chosen_scorers
     from crosstune.scoring.score_parts import Task
 
-    if out is not None and out.suffix.lower() not in _SUFFIXES:
-        raise InvalidData(f"'{out}' ends in none of {', '.join(_SUFFIXES)}", where="--out")
+    if out is not None:
+        _check_out(out, files)
     chosen, notes = chosen_facets([name.strip() for name in facets.split(",") if name.strip()])
     if not chosen:
         raise InvalidData("no facet is named", where="--facets", hint="see: crosstune facets")
@@ -121,7 +121,7 @@ def score(
     except KeyboardInterrupt:
         error_console.print("\n[yellow bold]Interrupted.[/yellow bold] Nothing is kept.")
         sys.exit(130)
-    result = _result(files, reading, chosen, wanted, levels, fallen)
+    result = _result(files, reading, chosen, levels, fallen)
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, indent=1))
     else:
@@ -131,6 +131,18 @@ def score(
     _show_unreadable(reading)
     if reading.unreadable:
         sys.exit(1)
+
+
+def _check_out(out: Path, files: list[Path]) -> None:
+    """Refuses a file of scores that cannot be written, or that would take the place of answers."""
+    from crosstune.errors import InvalidData
+
+    if out.suffix.lower() not in _SUFFIXES:
+        raise InvalidData(f"'{out}' ends in none of {', '.join(_SUFFIXES)}", where="--out")
+    if out.is_dir():
+        raise InvalidData(f"'{out}' is a folder", where="--out", hint=f"name a file in it: {out / 'scores.parquet'}")
+    if out.exists() and any(path.exists() and path.samefile(out) for path in files):
+        raise InvalidData(f"'{out}' holds the answers, which the scores would replace", where="--out")
 
 
 @dataclass
@@ -219,7 +231,6 @@ def _result(
     files: list[Path],
     reading: _Reading,
     facets: tuple[str, ...],
-    by: list[str],
     levels: "pl.DataFrame",
     fallen: "pl.DataFrame",
 ) -> dict[str, Any]:
@@ -231,13 +242,15 @@ def _result(
         "answers": reading.scored,
         "unreadable": {
             "count": reading.unreadable,
-            "first": [{"where": error.where, "problem": error.message} for error in reading.named],
+            "first": [
+                {"where": error.where, "problem": error.message, "hint": error.hint} for error in reading.named
+            ],
         },
         "unknown_languages": [
             {"language": name, "answers": count, "nearest": nearest_language(name)}
             for name, count in reading.unknown_languages.most_common()
         ],
-        "by": by,
+        "by": levels.columns[: levels.columns.index("facet")],
         "facets": list(facets),
         "levels": [
             {**row, "reasons": {item["reason"]: item["count"] for item in row["reasons"]}} for row in levels.to_dicts()
@@ -247,11 +260,15 @@ def _result(
 
 
 def _show_unreadable(reading: _Reading) -> None:
-    for error in reading.named:
-        show_error(error)
+    from crosstune.errors import InvalidData
+
+    hints: set[str | None] = set()
+    for error in reading.named:  # one fault often has many rows: what to do about it is said once
+        show_error(InvalidData(error.message, where=error.where, hint=None if error.hint in hints else error.hint))
+        hints.add(error.hint)
     if reading.unreadable:
         more = f", of which the first {_NAMED} are named" if reading.unreadable > _NAMED else ""
         error_console.print(
-            f"[red]{counted(reading.unreadable, 'row')} could not be read[/red]{more}; all others are scored.",
+            f"[red]{counted(reading.unreadable, 'row')} could not be read[/red]{more}; those that could are scored.",
             soft_wrap=True,
         )

@@ -10,6 +10,8 @@ from crosstune.cli.console import console, counted, plain, print_table
 from crosstune.cli.prompts_table import language_tables
 
 _LONGEST_NAME = 32
+_OF_ENGLISH = {"length_ratio", "consistency"}
+"""Facets that compare with the English answer to the same instruction."""
 _ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 
 
@@ -34,16 +36,22 @@ def _show_levels(result: dict[str, Any]) -> None:
     by = result["by"]
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for row in result["levels"]:
-        label = tuple(_cut("–" if row[name] is None else str(row[name])) for name in by)
+        label = tuple(_cut("–" if row[name] is None else str(row[name])) for name in by) or ("all",)
         cells.setdefault(label, {})[row["facet"]] = _level(row)
+    asked = {row["facet"] for row in result["levels"]}
+    if not asked:
+        return
     heads = {}
     for name in result["facets"]:
+        if name not in asked:
+            continue  # which is told below
         known = facet(name)
         unit = ", %" if known.is_share else ""
         heads[name] = f"{known.title.lower()}{unit}{_ARROWS[known.better]}"
-    widths = [max(cell_len(text) for text in texts) for texts in zip(by, *cells, strict=True)]
+    names = tuple(by) or ("",)
+    widths = [max(cell_len(text) for text in texts) for texts in zip(names, *cells, strict=True)]
     rows = [(_padded(label, widths), found) for label, found in cells.items()]
-    for table in language_tables(_padded(tuple(by), widths), heads, rows, console.width):
+    for table in language_tables(_padded(names, widths), heads, rows, console.width):
         print_table(table)
         console.print()
     console.print(
@@ -100,6 +108,8 @@ def _missing(result: dict[str, Any]) -> list[str]:
         elif reasons[name]:
             why = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in reasons[name].most_common())
             lines.append(f"  {name}: {scored[name]} of {asked[name]} have a value; {why}")
+    if "id" not in result["columns"] and any(reasons[name]["no_reference"] for name in _OF_ENGLISH & reasons.keys()):
+        lines.append("  No column 'id' says which answers are to the same instruction: none is compared with English.")
     return ["\n[bold]Without a value, and left out of the means[/bold]", *lines] if lines else []
 
 
@@ -107,6 +117,6 @@ def _unknown(result: dict[str, Any]) -> list[str]:
     lines = []
     for item in result["unknown_languages"]:
         nearest = f"; did you mean '{item['nearest']}'?" if item["nearest"] else ""
-        name = f"'{plain(item['language'])}'" if item["language"] else "no language at all"
+        name = f"'{plain(_cut(item['language']))}'" if item["language"] else "no language at all"
         lines.append(f"  {name}, of {counted(item['answers'], 'answer')}{nearest}")
     return ["\n[bold]Requested languages that crosstune does not know[/bold]", *lines[:20]] if lines else []

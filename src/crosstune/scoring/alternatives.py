@@ -10,7 +10,7 @@ as three guesses, the first of them right; they pass.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 import regex
 
@@ -28,6 +28,7 @@ _LINES_AROUND = 30
 _MOST_WORDS, _MOST_LETTERS = 3, 10
 """Of a piece that may be an alternative; letters where words are not parted."""
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’‑-]*")
+_APOSTROPHE = regex.compile("['’]")
 _HEAD = regex.compile(r"[\s*_\"“”„«»'‘’「『《]*(?P<head>[^:：(（–—,，،、;；.。!！?？*\"”»」』》]*)")
 
 
@@ -149,14 +150,15 @@ class Alternatives:
     # In a list
 
     def _in_lines(self, start: int, end: int) -> list[Place]:
-        first = last = self.text.rfind("\n", 0, start) + 1
+        begin = self.text.rfind("\n", 0, start) + 1
         for _ in range(_LINES_AROUND):
-            first = self.text.rfind("\n", 0, max(first - 1, 0)) + 1
-        bounds = [first]
-        while len(bounds) < 2 * _LINES_AROUND and (last := self.text.find("\n", bounds[-1])) >= 0:
-            bounds.append(last + 1)
-        bounds.append(len(self.text) + 1 if last < 0 else bounds[-1])
-        lines = [_line(self.text, begin, stop - 1) for begin, stop in pairwise(bounds) if stop > begin]
+            begin = self.text.rfind("\n", 0, max(begin - 1, 0)) + 1
+        lines: list[_Line] = []
+        while begin <= len(self.text) and len(lines) < 2 * _LINES_AROUND:
+            stop = self.text.find("\n", begin)
+            stop = len(self.text) if stop < 0 else stop
+            lines.append(_line(self.text, begin, stop))
+            begin = stop + 1
         own = next((line for line in lines if line.head[0] <= start and end <= line.head[1]), None)
         if own is None or len(self._words(own.head[0], start)) > 1 or not self._is_item(own):
             return []
@@ -204,7 +206,8 @@ def _line(text: str, start: int, end: int) -> _Line:
         begin = marker.start("text")
         sign = marker["arrow"] or marker["bullet"] or ("number" if marker["number"] else "letter")
     head = _HEAD.match(text, begin, end)
-    return _Line(head.span("head") if head else (begin, end), end, sign)
+    first, last = head.span("head") if head else (begin, end)
+    return _Line((first, first + len(text[first:last].rstrip())), end, sign)
 
 
 def _kind(words: Sequence[str]) -> str:
@@ -214,4 +217,5 @@ def _kind(words: Sequence[str]) -> str:
     numbers = sum(word[0].isnumeric() for word in words)
     if numbers:
         return "number" if 2 * numbers >= len(words) else "mixed"
-    return "name" if any(is_capital(word[0]) for word in words[:2]) else "word"
+    parts = [part for word in words[:2] for part in _APOSTROPHE.split(word) if part]  # l’Amazone
+    return "name" if any(is_capital(part[0]) for part in parts) else "word"

@@ -35,6 +35,10 @@ COLUMNS = tuple(ALIASES)
 _ESSENTIAL = ("response", "language")
 """Without which an answer cannot be measured."""
 
+_MOST_NAMED = 40
+"""Columns of a file, in an error."""
+_ROWS = 'a row is an object, such as {"response": "Il fait beau.", "language": "fr"}'
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerColumns:
@@ -63,9 +67,11 @@ def answer_columns(
         language: of all answers whose row has none; then no column of languages is needed.
 
     Raises:
-        InvalidData: a column that is told is not there, there is none for the response or the language, or several
-            could be.
+        InvalidData: a column that is told is not there or cannot be what it is told to be, there is none for the
+            response or the language, or several could be.
     """
+    if not found:
+        raise InvalidData("the rows have no columns", where=where, hint=_ROWS)
     for ours, name in told.items():
         if ours not in ALIASES:
             raise InvalidData(
@@ -74,6 +80,11 @@ def answer_columns(
         if name and name not in found:
             raise InvalidData(f"there is no column '{name}' for '{ours}'", where=where, hint=_there(name, found))
     theirs = {ours: name for ours, name in told.items() if name}
+    others = [ours for ours, name in theirs.items() if ours != "response" and name == theirs.get("response")]
+    if others:
+        raise InvalidData(
+            f"the column '{theirs['response']}' is told to be both 'response' and '{others[0]}'", where="--column"
+        )
     theirs |= {ours: ours for ours in COLUMNS if ours in found and ours not in told and ours not in theirs.values()}
     notes = []
     for ours, aliases in ALIASES.items():
@@ -92,6 +103,8 @@ def answer_columns(
     for ours in _ESSENTIAL:
         if ours not in theirs and not (ours == "language" and language):
             other = ", or give all answers one language: --language fr" if ours == "language" else ""
+            if ours in told:
+                raise InvalidData(f"answers cannot be measured without '{ours}'", where=where, hint=f"name it{other}")
             raise InvalidData(
                 f"there is no column '{ours}'",
                 where=where,
@@ -104,16 +117,19 @@ def told_columns(options: Iterable[str]) -> dict[str, str]:
     """The columns that a user tells, each as `ours=theirs`.
 
     Raises:
-        InvalidData: there is no `=` in one of them.
+        InvalidData: there is no `=` in one of them, or one of ours is told twice.
     """
-    told = {}
+    told: dict[str, str] = {}
     for option in options:
         ours, equals, theirs = option.partition("=")
         if not equals:
             raise InvalidData(
                 f"'{option}' does not say which column is which", where="--column", hint="such as response=completion"
             )
-        told[ours.strip()] = theirs.strip()
+        if told.setdefault(ours.strip(), theirs.strip()) != theirs.strip():
+            raise InvalidData(
+                f"'{ours.strip()}' is told to be both '{told[ours.strip()]}' and '{theirs.strip()}'", where="--column"
+            )
     return told
 
 
@@ -123,5 +139,5 @@ def _plain(name: str) -> str:
 
 def _there(name: str, found: Sequence[str]) -> str:
     hint = did_you_mean(name, found)
-    listed = f"there are {', '.join(map(repr, found))}" if found else "there is no column at all"
+    listed = f"there are {', '.join(map(repr, found[:_MOST_NAMED]))}{', ...' if len(found) > _MOST_NAMED else ''}"
     return listed if hint.startswith("known: ") else f"{hint} {listed}"

@@ -97,7 +97,9 @@ def kept_names(wanted: Sequence[str], found: Sequence[str], *, where: str) -> li
             )
         if name not in (*COLUMNS, *found, FILE):
             raise InvalidData(
-                f"there is no column '{name}'", where=where, hint=did_you_mean(name, (*found, *COLUMNS, FILE))
+                f"there is no column '{name}'",
+                where=where,
+                hint=did_you_mean(name, dict.fromkeys((*found, *COLUMNS, FILE))),
             )
         kept.append(name)
     return list(dict.fromkeys(kept))
@@ -150,7 +152,7 @@ class RowReader:
         checks, asked = _asked(_modifiers(values.get("modifiers")), language)
         requested = language_called(_label(values.get("requested_language")) or "")
         return Answer(
-            run=_label(values.get("model")) or self._model,
+            run=(_label(values.get("model")) or "").strip() or self._model,
             prompt_id=_identifier(values.get("id"), prompt, row),
             language=language,
             requested_language=requested or asked,

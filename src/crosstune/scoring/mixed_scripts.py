@@ -103,7 +103,7 @@ def _is_mixed(word: str, scripts: _Scripts) -> bool:
         symbols = [len(run) for name, run in runs if scripts.named(name).kind == "symbol"]
         letters = [len(run) for name, run in runs if scripts.named(name).kind == "alphabet"]
         is_enclosed = len(letters) > 1 and min(letters) > 1
-        return (max(symbols) > 1 or is_enclosed) and max(letters) > 1
+        return is_enclosed or (max(symbols) > 1 and sum(letters) > 1)
     return not _is_index(runs, scripts)
 
 

@@ -15,6 +15,8 @@ _LEAST_SHARE = 0.5
 """Of an answer that is the prompt."""
 _LEAST_PART = 0.7
 """Of a prompt that is the answer."""
+_LOOKED_AT = 4
+"""Times a prompt's length: an answer that is longer is not mostly the prompt, and its start tells the rest."""
 _WORD = re.compile(r"[^\W_]+")
 _WIDE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
@@ -35,20 +37,24 @@ def prompt_echo(text: str, prompt: str) -> tuple[int, int] | None:
     Returns:
         Where the repetition stands; None when the prompt is not repeated. Capitals and white space do not matter.
     """
-    asked = _squeezed(clean(prompt))
-    begin = _start(text)
-    said = _squeezed(text)
-    if not asked or not said:
+    prompt = clean(prompt)
+    asked = _squeezed(prompt)
+    if not asked:
         return None
-    size = _size(prompt)
+    begin = _start(text)
+    said = "".join(text[begin : begin + _LOOKED_AT * len(asked)].split()).casefold()
+    if len(said) <= len(asked) / _LEAST_SHARE:
+        said = _squeezed(text)
+    if not said:
+        return None
     if said != asked and said in asked:
-        is_echo = len(said) >= _LEAST_PART * len(asked) and size >= _LEAST_LONG
+        is_echo = len(said) >= _LEAST_PART * len(asked) and _size(prompt) >= _LEAST_LONG
         return (begin, len(text.rstrip())) if is_echo else None
     is_mostly = len(asked) >= _LEAST_SHARE * len(said)
-    if size < (_LEAST_WORDS if is_mostly else _LEAST_LONG):
-        return None
     start = 0 if said.startswith(asked) else said.find(asked) if is_mostly else -1
-    return None if start < 0 else _place(text, begin, start, len(asked))
+    if start < 0 or _size(prompt) < (_LEAST_WORDS if is_mostly else _LEAST_LONG):
+        return None
+    return _place(text, begin, start, len(asked))
 
 
 def _start(text: str) -> int:

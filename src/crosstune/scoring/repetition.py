@@ -4,8 +4,10 @@ A token is a word; in scripts without spaces a letter. Numbers before list items
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import eq
 from typing import Any
 
 import regex
@@ -16,8 +18,11 @@ GRAM = 4
 _WIDE_LETTER = r"[\p{L}&&[\p{Line_Break=ID}\p{Line_Break=CJ}\p{Line_Break=NS}\p{Line_Break=SA}]]"
 _WIDE = regex.compile(_WIDE_LETTER, regex.V1)
 _WIDE_TOKEN = regex.compile(rf"{_WIDE_LETTER}|[[\p{{L}}\p{{N}}]--{_WIDE_LETTER}]++", regex.V1)
-_TOKEN = re.compile(r"[^\W_]+")
-_LIST_NUMBER = re.compile(r"^[ \t]*\d{1,3}[.)](?=\s)", re.MULTILINE)
+_MAYBE_WIDE = re.compile("[\u0e00-\u1fff\u2e80-\U0010ffff]")
+"""All of `_WIDE` and more, told three times as fast."""
+_TOKEN = re.compile(r"\w+")
+"""Of a text without underscores; three times as fast as `_WIDE_TOKEN`."""
+_LIST_NUMBER = re.compile(r"\n[ \t]*\d{1,3}[.)](?=\s)")
 _RUN = re.compile(r"(?=(\S{1,4}?)\1{9})(?:\1)+")
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*+\n){50,}")
 """Blank lines in a row that no layout asks for."""
@@ -78,17 +83,20 @@ def _least_tokens(period: int, token: str) -> int:
 
 
 def _token_pattern(text: str) -> Any:  # a pattern of re or of regex, which share no type
-    return _WIDE_TOKEN if _WIDE.search(text) else _TOKEN  # the second is three times as fast
+    return _WIDE_TOKEN if _MAYBE_WIDE.search(text) and _WIDE.search(text) else _TOKEN
 
 
 def _plain(text: str) -> str:
-    """Without capitals and numbers of list items, all else at its place."""
+    """Without capitals, underscores and numbers of list items, all else at its place."""
     small = text.lower()
     if len(small) != len(text):  # İ
         small = "".join(
             letter if len(letter) == 1 else character for character in text for letter in [character.lower()]
         )
-    return _LIST_NUMBER.sub(lambda number: " " * len(number[0]), small)
+    small = "\n" + small
+    if _LIST_NUMBER.search(small):
+        small = _LIST_NUMBER.sub(lambda number: "\n" + " " * (len(number[0]) - 1), small)
+    return small[1:].replace("_", " ")
 
 
 def repeats(text: str) -> Repeats:
@@ -114,9 +122,14 @@ def token_places(text: str, first: int, last: int) -> tuple[int, int]:
 def _may_run(text: str) -> bool:
     """Whether a closer look is worth its time: what is 20 or more of a unit of 1, 2 or 4 characters (60 of 3) has four
     characters twice at one of these places."""
-    return any(text[place : place + 4] == text[place + 4 : place + 8] for place in range(0, len(text) - 7, 12)) or any(
-        text[place : place + 6] == text[place + 6 : place + 12] for place in range(0, len(text) - 11, 48)
-    )
+    return any(_twice(text, 4, 12)) or any(_twice(text, 6, 48))
+
+
+def _twice(text: str, length: int, step: int) -> Iterator[bool]:
+    """At every so many characters, where a character comes again after `length` others, whether all of these do."""
+    last = len(text) - 2 * length + 1
+    for place in compress(range(0, last, step), map(eq, text[::step], text[length::step])):
+        yield text[place : place + length] == text[place + length : place + 2 * length]
 
 
 def sign_loop(text: str) -> tuple[int, int] | None:

@@ -174,21 +174,34 @@ def score_frame(rows: Sequence[AnswerRow], task: Task) -> pl.DataFrame:
             "value": [one.value for *_, one in found],
             "reason": [None if one.reason is None else one.reason.value for *_, one in found],
             "detail": [one.detail if one.detail.isascii() else _whole(one.detail) for *_, one in found],
-            "spans": [
-                [{"start": span.start, "end": span.end, "note": _whole(span.note)} for span in one.spans]
-                for *_, one in found
-            ],
         },
         schema={"place": pl.UInt32(), **{name: schema[name] for name in _MEASURED}},
     )
+    spans = _spans([one for *_, one in found], schema["spans"])
     return (
-        pl.concat([answers[scores["place"]], scores.drop("place")], how="horizontal")
+        pl.concat([answers[scores["place"]], scores.drop("place"), spans], how="horizontal")
         .with_columns(pl.lit(Score.SCHEMA_VERSION, dtype=pl.Int32()).alias("schema_version"))
         .select(schema.names())
     )
 
 
-_MEASURED = ("rater", "facet", "value", "reason", "detail", "spans")
+_MEASURED = ("rater", "facet", "value", "reason", "detail")
+
+
+def _spans(measures: Sequence[Measure], kind: pl.DataType) -> pl.DataFrame:
+    """The column of spans; made of one flat table, which is far faster than a list of objects for each measure."""
+    flat = [(place, span.start, span.end, _whole(span.note)) for place, one in enumerate(measures) for span in one.spans]
+    schema = {"place": pl.UInt32(), "start": pl.Int64(), "end": pl.Int64(), "note": pl.String()}
+    columns = zip(*flat, strict=True) if flat else ([], [], [], [])
+    lists = (
+        pl.DataFrame(dict(zip(schema, map(list, columns), strict=True)), schema=schema)
+        .group_by("place", maintain_order=True)
+        .agg(pl.struct("start", "end", "note").alias("spans"))
+    )
+    places = pl.DataFrame({"place": range(len(measures))}, schema={"place": pl.UInt32()})
+    return places.join(lists, on="place", how="left", maintain_order="left").select(
+        pl.col("spans").fill_null(pl.lit([], dtype=kind)).cast(kind)
+    )
 
 
 def _whole(text: str) -> str:

@@ -44,7 +44,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageFailure(
                 f"not allowed to write {path.name}",
                 where=str(path.parent),
-                hint="choose another folder with --root, or change its permissions",
+                hint="choose another folder (of a study: with --root), or change its permissions",
             ) from error
         if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG):
             raise StorageFailure(f"cannot be written ({error.strerror})", where=str(path)) from error

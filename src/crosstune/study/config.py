@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.prompts.config import PromptsConfig
+from crosstune.scoring.score import STUDY_FACETS
 from crosstune.study.axes import ADAPTATION_KINDS, section_for_adaptation, variants
 from crosstune.training.config import Adaptation, Lora, TrainingConfig
 
@@ -136,7 +137,8 @@ class StudyConfig(BaseModel):
     with an error."""
     generation: Annotated[list[GenerationConfig], BeforeValidator(_generation)] = [GenerationConfig()]
     """How answers are generated; see the keys of GenerationConfig. Lists are axes."""
-    scorers: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = ["correct_language"]
-    """The measures that rate every answer."""
+    scorers: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = list(STUDY_FACETS)
+    """The facets that measures rate in every answer (`crosstune facets` lists them). Default: all that need no optional
+    extra."""
     select: SelectConfig = SelectConfig()
     """How the configuration to recommend is chosen."""

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from crosstune.analysis.facets import facet
 from crosstune.errors import CrosstuneError, InvalidStudy, did_you_mean
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
@@ -236,7 +237,7 @@ def _unknown_names(config: StudyConfig, document: StudyDocument) -> list[Crosstu
         if name not in SCORERS:
             problems.append(
                 InvalidStudy(
-                    f"unknown scorer '{name}'",
+                    f"'{name}' is not a facet that a scorer measures",
                     where=document.where(("scorers", index)),
                     hint=did_you_mean(name, SCORERS),
                 )
@@ -247,6 +248,15 @@ def _unknown_names(config: StudyConfig, document: StudyDocument) -> list[Crosstu
                 f"select.by is '{config.select.by}', which no scorer of the study gives",
                 where=document.where(("select", "by")),
                 hint=f"add it to scorers, or choose one of: {', '.join(config.scorers)}",
+            )
+        )
+    elif not problems and facet(config.select.by).better != "higher":
+        higher = [name for name in config.scorers if facet(name).better == "higher"]
+        problems.append(
+            InvalidStudy(
+                f"select.by is '{config.select.by}', of which more is not better",
+                where=document.where(("select", "by")),
+                hint=f"choose one of: {', '.join(higher)}",
             )
         )
     for index, model in enumerate(config.base_models):

@@ -114,7 +114,8 @@ def _matches(words: Sequence[Token], alias: str, language: str) -> Iterator[Matc
     parts = _parts(alias, language)
     if not parts:
         return
-    for first in range(len(words)):
+    core = parts[0].text
+    for first in [place for place, word in enumerate(words) if core in word.text]:
         if not parts[0].fits(words[first]) or (end := _end(words, first, parts)) is None:
             continue
         if not (_is_inside(words, first) or _is_inside(words, end)):

@@ -140,7 +140,7 @@ class RowStream:
                         number += 1
                         self.share = number / rows
                         yield SourceRow(number, f"{self._path}, row {number}", row)
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # panics at some broken files
             problem = InvalidData(
                 f"not a whole Parquet file ({error})",
                 where=f"{self._path}, after row {number}" if number else str(self._path),

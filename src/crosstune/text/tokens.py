@@ -9,13 +9,16 @@ scripts without spaces between words each letter is a token of its own.
 import csv
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import chain
+from typing import NamedTuple
 
 import regex
 
 from crosstune.text.case import fold
+from crosstune.text.lone_characters import are_lone
 from crosstune.text.normalise import CHARACTERS_LOOKED_AT
 
 _CLUSTER = regex.compile(r"\X")
@@ -33,21 +36,23 @@ _APOSTROPHES = "'’‘ʼʻ‛＇`′"
 # Every unit of a text is one character in its outline: a digit, `l` (letter), `w` (letter of a script without spaces),
 # `r` (raised or lowered digit), a separator that may stand in a number, or `|` (anything else).
 _SEPARATORS = {".": ".", ",": ",", " ": " ", "\u066c": "'", "\u066b": "D", **dict.fromkeys(_APOSTROPHES, "'")}
-_NUMBER = re.compile(
+_TOKEN = re.compile(
     r"""
+    (?P<number>
       [1-9]\d{0,2} (?P<separator>[ ',.]) \d{3} (?:(?P=separator)\d{3})* (?!\d) (?!(?P=separator)\d) (?:[.,D]\d++)?
     | [1-9]\d? (?:,\d\d)+ ,\d{3} (?!\d) (?!,\d) (?:[.D]\d++)?      # 12,34,567 of South Asia
     | (?P<several> \d++ (?:[.,]\d++){2,} )                         # a date or address: each part is its own
     | \d++ (?:[.,D]\d++)?
+    )
+    | l+ | w | r+
     """,
     re.VERBOSE,
 )
-_WORD = re.compile(r"l+|w|r+")
 _PART = re.compile(r"\d+")
+_MOST_KEPT = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word, a number, or a letter of a script without spaces."""
 
     text: str
@@ -60,10 +65,29 @@ class Token:
     """Parted from the token before it by an apostrophe alone, as Turkish endings of names are."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
+class _Unit(NamedTuple):
     text: str
     outline: str
+
+
+class _Units(dict[str, tuple[tuple[str, ...], str]]):
+    """What characters with their marks become in a language: the texts of their units, and the units' outline."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__()
+        self._language = language
+
+    def __missing__(self, cluster: str) -> tuple[tuple[str, ...], str]:
+        if len(self) >= _MOST_KEPT:  # there are more characters than texts of people have
+            self.clear()
+        units = _units(cluster, self._language)
+        self[cluster] = found = tuple(unit.text for unit in units), "".join(unit.outline for unit in units)
+        return found
+
+
+@lru_cache(maxsize=128)
+def _units_of(language: str) -> _Units:
+    return _Units(language)
 
 
 @cache
@@ -72,7 +96,6 @@ def _spellings() -> dict[int, str]:
     return str.maketrans({row["from"]: row["to"] for row in csv.DictReader(text.splitlines(), delimiter="\t")})
 
 
-@lru_cache(maxsize=16_384)
 def _units(cluster: str, language: str) -> tuple[_Unit, ...]:
     """What a character with its marks becomes."""
     tag = unicodedata.decomposition(cluster[0]).partition(" ")[0]
@@ -114,45 +137,44 @@ def tokens(text: str, language: str) -> tuple[Token, ...]:
         text: any text; its first `normalise.CHARACTERS_LOOKED_AT` characters are looked at.
         language: code of the language it is in; decides what capitals are.
     """
-    texts: list[str] = []
-    places: list[tuple[int, int]] = []
-    outline = ""
-    marks: list[str] = []
-    for cluster in _CLUSTER.finditer(text[:CHARACTERS_LOOKED_AT]):
-        for unit in _units(cluster[0], language):
-            texts.append(unit.text)
-            places.append(cluster.span())
-            marks.append(unit.outline)
-    outline = "".join(marks)
+    text = text[:CHARACTERS_LOOKED_AT]
+    clusters: Sequence[str] = text if are_lone(text) else _CLUSTER.findall(text)
+    units = list(map(_units_of(language).__getitem__, clusters))
+    outlines = [outline for _, outline in units]
+    outline = "".join(outlines)
+    texts = list(chain.from_iterable([of_units for of_units, _ in units]))
+    starts: Sequence[int] = range(len(text))
+    ends: Sequence[int] = range(1, len(text) + 1)
+    if clusters is not text or len(outline) != len(text) or "" in outlines:  # characters and units are not the same
+        starts, ends = _places(clusters, outlines)
     found: list[Token] = []
-    place = 0
 
     def add(value: str, start: int, end: int) -> None:
         glued = outline[max(start - 2, 0) : start]
-        found.append(
-            Token(
-                value,
-                places[start][0],
-                places[end - 1][1],
-                is_word=outline[start] == "l",
-                after_apostrophe=len(glued) == 2 and glued[1] == "'" and glued[0] not in "|' .,",
-            )
-        )
+        is_after = len(glued) == 2 and glued[1] == "'" and glued[0] not in "|' .,"
+        found.append(Token(value, starts[start], ends[end - 1], outline[start] == "l", is_after))
 
-    while place < len(outline):
-        if number := _NUMBER.match(outline, place):
-            if number["several"]:
-                for part in _PART.finditer(outline, *number.span()):
-                    add(part[0], *part.span())
-            else:
-                add(_number(number), *number.span())
-            place = number.end()
-        elif word := _WORD.match(outline, place):
-            add("".join(texts[place : word.end()]), *word.span())
-            place = word.end()
+    for token in _TOKEN.finditer(outline):
+        if token["several"]:
+            for part in _PART.finditer(outline, *token.span()):
+                add(part[0], *part.span())
+        elif token["number"]:
+            add(_number(token), *token.span())
         else:
-            place += 1
+            add("".join(texts[token.start() : token.end()]), *token.span())
     return tuple(found)
+
+
+def _places(clusters: Sequence[str], outlines: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Of each unit, where the character that it was made of begins and ends in the text."""
+    starts: list[int] = []
+    ends: list[int] = []
+    place = 0
+    for cluster, outline in zip(clusters, outlines, strict=True):
+        starts += [place] * len(outline)
+        place += len(cluster)
+        ends += [place] * len(outline)
+    return starts, ends
 
 
 def _number(match: re.Match[str]) -> str:

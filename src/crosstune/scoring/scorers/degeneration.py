@@ -83,6 +83,7 @@ def _loop(answer: Answer, text: str, prose: str) -> _Places:
     signs = sign_loop(text)
     if signs is not None:
         yield signs
+        return
     words = _repeats(text).loop()
     if words is not None:
         yield token_places(text, *words)

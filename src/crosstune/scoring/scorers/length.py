@@ -5,6 +5,8 @@ processors count (Vietnamese: a syllable); a character is a letter or a digit. W
 language is counted in the unit of the requested one, so an English answer to a Chinese prompt seems four times as long.
 """
 
+from typing import cast
+
 from crosstune.records import Reason
 from crosstune.scoring.answer import Answer
 from crosstune.scoring.lengths import count, in_words, unit_of
@@ -13,9 +15,15 @@ from crosstune.scoring.scorer import Scorer, each
 
 
 def length_of(answer: Answer) -> float | None:
-    """Words or characters of an answer; None when there is no answer, or its requested language is not known."""
+    """Words or characters of an answer, counted once; None when there is no answer, or its requested language is not
+    known."""
     unit = unit_of(answer.requested_language)
-    return None if unit is None or answer.text is None else float(count(answer.text, unit))
+    if unit is None or answer.text is None:
+        return None
+    key = "length", unit
+    if key not in answer.kept:
+        answer.kept[key] = float(count(answer.text, unit))
+    return cast(float, answer.kept[key])
 
 
 def length(answer: Answer) -> Measure:
