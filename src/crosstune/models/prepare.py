@@ -22,6 +22,7 @@ from crosstune.errors import ModelUnavailable, StorageFailure
 from crosstune.models.base import CONVERSION_VERSION, BaseModel, cached_snapshot
 from crosstune.models.hub import download
 from crosstune.models.packaged import PACKAGED_MODELS, PackagedModel, packaged_parts
+from crosstune.models.packaged_gguf import join_verified
 from crosstune.models.safetensors_header import DamagedSafetensors, weight_files, weights_header
 from crosstune.progress import OnProgress, Progress, ignore_progress
 from crosstune.storage.atomic import storage_errors, sync_folder, write_atomic
@@ -163,31 +164,13 @@ def _require_space(folder: Path, model: PackagedModel) -> None:
         )
 
 
-def _join_verified(model: PackagedModel, parts: list[Path], joined: Path) -> None:
-    """Joins the parts of a GGUF file, checking the SHA-256 of the whole."""
-    digest = hashlib.sha256()
-    with joined.open("wb") as target:
-        for part in parts:
-            with part.open("rb") as source:
-                while block := source.read(1 << 20):
-                    digest.update(block)
-                    target.write(block)
-    if digest.hexdigest() != model.sha256:
-        raise ModelUnavailable(
-            f"base model '{model.name}' is not what its checksum says: SHA-256 {digest.hexdigest()[:16]}... instead of "
-            f"{model.sha256[:16]}...",
-            where=str(parts[0].parent),
-            hint=f"install its package again: {model.install} --force-reinstall --no-cache-dir",
-        )
-
-
 def _convert(model: PackagedModel, parts: list[Path], folder: Path, why: str, on_progress: OnProgress) -> None:
     def tell(done: int, note: str) -> None:
         on_progress(Progress(done, _CONVERSION_STEPS, "steps", note=f"converting {model.name} ({why}): {note}"))
 
     gguf = folder / "source.gguf"
     tell(0, "checking the checksum")
-    _join_verified(model, parts, gguf)
+    join_verified(model, parts, gguf)
     tell(1, "tokenizer")
     _convert_tokenizer(gguf, folder)
     tell(2, "weights")
