@@ -47,6 +47,10 @@ class Reason(StrEnum):
     """No letter of the answer has a capital form, so capitals cannot be asked of it."""
     NEEDS_JUDGE = "needs_judge"
     """No program can tell whether it was followed; a judge or a person can."""
+    JUDGE_UNPARSABLE = "judge_unparsable"
+    """The judge's reply has no mark that can be read, also after it was asked again."""
+    OUT_OF_RANGE = "out_of_range"
+    """The judge's mark is not on the scale."""
 
 
 @dataclass(frozen=True, slots=True)

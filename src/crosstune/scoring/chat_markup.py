@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 _OPENED = "<s>"
+_OPENING = re.compile(re.escape(_OPENED))
 _LEAST_WORDS_OF_TURN = 3
 
 
@@ -65,6 +66,21 @@ def chat_markup(text: str, prompt: str) -> list[tuple[int, int]]:
     if ":" in text or "：" in text:
         found += _turns(text, prompt, known)
     return sorted(found)
+
+
+def chat_marks(text: str) -> list[tuple[int, int]]:
+    """Where marks stand that a server may read as tokens of a chat format, in order and none inside another.
+
+    Args:
+        text: any; of what is HTML as well (`</s>`), each counts.
+    """
+    known = _markup()
+    found: list[tuple[int, int]] = []
+    patterns = (known.marks, known.end, _OPENING)
+    for place in sorted(mark.span() for pattern in patterns for mark in pattern.finditer(text)):
+        if not found or place[0] >= found[-1][1]:
+            found.append(place)
+    return found
 
 
 def _turns(text: str, prompt: str, known: _Markup) -> list[tuple[int, int]]:

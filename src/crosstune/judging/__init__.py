@@ -1,0 +1,1 @@
+"""The LLM judge: what it is asked, and what its replies mean."""

@@ -1,0 +1,130 @@
+"""What a judge's reply says: a mark for each criterion, or why there is none. Strict: nothing is guessed.
+
+A reply is one JSON object. What else is let pass says nothing that could be taken for a mark: a block of thoughts
+before it, a code fence around it, words without braces before or behind it. Two objects, a key that stands twice, a
+number in quotation marks or one outside the scale are no marks; the problem that is named goes back to the judge once.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from crosstune.judging.rubric import HIGHEST_MARK, Rubric
+from crosstune.records import Reason
+
+MOST_CHARACTERS_READ = 50_000
+LONGEST_REASON = 300
+_THOUGHTS = re.compile(r"\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_KINDS = {
+    str: "text",
+    bool: "a yes or no",
+    type(None): "null",
+    list: "a list",
+    dict: "an object",
+    float: "a fraction",
+}
+"""What a mark is instead of a number, as the judge is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Of one criterion: a value, or the reason why there is none."""
+
+    value: int | None
+    why: str = ""
+    """The judge's reason, untrusted text."""
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Of one reply."""
+
+    by_facet: dict[str, Mark]
+    """Each criterion of the rubric, in its order."""
+    problem: str
+    """What is wrong with the reply, as a clause for the judge; empty when every criterion has a mark."""
+
+
+class _Unreadable(ValueError):
+    pass
+
+
+def read_marks(reply: str, rubric: Rubric) -> Marks:
+    """The marks in a reply.
+
+    Args:
+        reply: anything.
+        rubric: which criteria.
+    """
+    try:
+        found = _object(reply)
+    except _Unreadable as error:
+        nothing = Mark(None, "", Reason.JUDGE_UNPARSABLE)
+        return Marks(dict.fromkeys(rubric.facets, nothing), str(error))
+    marks: dict[str, Mark] = {}
+    problems: list[str] = []
+    for facet in rubric.facets:
+        mark, problem = _mark(found.get(facet), facet, present=facet in found)
+        marks[facet] = mark
+        if problem:
+            problems.append(problem)
+    return Marks(marks, "; ".join(problems))
+
+
+def _mark(entry: Any, facet: str, *, present: bool) -> tuple[Mark, str]:
+    if not present:
+        return Mark(None, "", Reason.JUDGE_UNPARSABLE), f'"{facet}" is missing'
+    if not isinstance(entry, dict) or "mark" not in entry:
+        return Mark(None, "", Reason.JUDGE_UNPARSABLE), f'"{facet}" is no object with a "reason" and a "mark"'
+    why = entry.get("reason")
+    why = why[:LONGEST_REASON] if isinstance(why, str) else ""
+    value = entry["mark"]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        kind = _KINDS.get(type(value), "something else")
+        problem = f'the mark of "{facet}" is {kind} instead of the number 0, 1 or 2'
+        return Mark(None, why, Reason.JUDGE_UNPARSABLE), problem
+    if not 0 <= value <= HIGHEST_MARK:
+        return Mark(None, why, Reason.OUT_OF_RANGE), f'the mark of "{facet}" is not 0, 1 or 2'
+    return Mark(value, why), ""
+
+
+def _object(reply: str) -> dict[str, Any]:
+    """The one JSON object of a reply.
+
+    Raises:
+        _Unreadable: there is none, or not one alone.
+    """
+    if len(reply) > MOST_CHARACTERS_READ:
+        raise _Unreadable("it is far too long")
+    text = reply
+    if (thoughts := _THOUGHTS.match(text)) is not None:
+        text = text[thoughts.end() :]
+    start = text.find("{")
+    if start < 0:
+        raise _Unreadable("it has no JSON object")
+    decoder = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_no_constant)
+    try:
+        found, end = decoder.raw_decode(text, start)
+    except _Unreadable:
+        raise
+    except (ValueError, RecursionError) as error:
+        place = f" ({error.msg})" if isinstance(error, json.JSONDecodeError) else ""
+        raise _Unreadable(f"it is not valid JSON{place}") from None
+    if "{" in text[end:] or "}" in text[end:]:
+        raise _Unreadable("it has more than one JSON object")
+    return dict(found)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Unreadable("a key stands in it twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise _Unreadable(f"{name} is no number of JSON")

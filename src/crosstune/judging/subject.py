@@ -1,0 +1,41 @@
+"""What is judged: an answer, with all that the judge is told of it."""
+
+from dataclasses import dataclass
+
+from crosstune.records import Ending, Message, Prompt, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One answer to one prompt."""
+
+    run: str
+    prompt_id: str
+    language: str
+    """Code of the prompt's language."""
+    requested_language: str
+    """Code of the language that the answer must be in."""
+    conversation: tuple[Message, ...]
+    """What was asked, all turns of it."""
+    text: str | None
+    """The answer, untrusted; None when there is none."""
+    modifiers: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    """For a question of facts: what counts as right (see `text.answers`)."""
+    cut_off: bool = False
+    """Whether it ended at the limit of tokens."""
+
+
+def subject_of(response: Response, prompt: Prompt) -> Subject:
+    """A subject from a study's records."""
+    return Subject(
+        run=response.run,
+        prompt_id=response.prompt_id,
+        language=response.language,
+        requested_language=prompt.requested_language,
+        conversation=prompt.messages,
+        text=response.text,
+        modifiers=prompt.modifiers,
+        accepted=prompt.answers,
+        cut_off=response.ending is Ending.LENGTH,
+    )
