@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstune.errors import InvalidData, InvalidStudy
+from crosstune.instructions.config import InstructionsConfig
+from crosstune.instructions.load import load_conversations
 from crosstune.records import Ending, Message, Prompt, Response, Score
 from crosstune.scoring.score import SCORERS, score, scorer_identities
 
@@ -55,8 +57,8 @@ def test_the_requested_language_counts_not_the_prompts() -> None:
         ("", "empty"),
         (" \n\t\u3000", "empty"),
         ("42", "too_short"),
-        ("Oui, bien sûr.", "too_short"),  # 10 letters
-        ("好的，谢谢你。", "too_short"),  # five wide letters count ten
+        ("Oui, bien.", "too_short"),  # seven letters
+        ("好的。", "too_short"),  # two wide letters count four
         ("1 + 1 = 2; " * 30, "too_short"),
         ("🙂" * 100, "too_short"),
         ("```python\n# " + ENGLISH + "\n```", "too_short"),
@@ -136,18 +138,16 @@ def reference_prompts() -> list[tuple[str, str]]:
 @needs_reference
 def test_the_papers_prompts_are_in_their_language() -> None:
     outcomes = Counter(rate(text, code)[:2] for code, text in reference_prompts())
-    decided = outcomes[1.0, None] + outcomes[0.0, None]
     assert sum(outcomes.values()) == 452
-    assert outcomes[1.0, None] >= 0.99 * decided
-    assert decided >= 0.97 * 452
+    assert outcomes[1.0, None] >= 0.99 * 452
+    assert outcomes[0.0, None] == 0
 
 
 @needs_reference
 def test_their_first_five_words_are_too() -> None:
     outcomes = Counter(rate(" ".join(text.split()[:5]), code)[:2] for code, text in reference_prompts())
-    decided = outcomes[1.0, None] + outcomes[0.0, None]
-    assert outcomes[1.0, None] >= 0.97 * decided
-    assert decided >= 0.9 * (452 - outcomes[None, "too_short"])
+    assert outcomes[1.0, None] >= 0.97 * 452
+    assert outcomes[0.0, None] <= 0.005 * 452
 
 
 @needs_reference
@@ -156,6 +156,60 @@ def test_no_prompt_in_another_language_passes_for_english(code: str) -> None:
     for own, text in reference_prompts():
         if own == code:
             assert rate(text, "en")[0] in (0.0, None)
+
+
+def cases(name: str) -> list[dict[str, str]]:
+    path = Path(__file__).with_name(f"{name}_languages.jsonl")
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_no_adversarial_answer_passes() -> None:
+    # Greetings, transliteration, names, code, made-up words, halves, close languages and more in 39 languages.
+    found = cases("adversarial")
+    assert len(found) >= 200
+    assert [case for case in found if rate(case["text"], case["requested"])[0] == 1.0] == []
+
+
+def test_honest_answers_do() -> None:
+    # In 43 languages, some of one sentence, some with foreign names and terms. The rest cannot be told: sentences
+    # without a word of their own in Croatian (or Bosnian, or Serbian), Norwegian (Danish), Galician, Afrikaans.
+    found = cases("honest")
+    values = Counter(rate(case["text"], case["requested"])[0] for case in found)
+    assert len(found) >= 100
+    assert values[0.0] == 0
+    assert values[1.0] >= 0.92 * len(found)
+
+
+@pytest.mark.parametrize("code", ["en", "fr", "de", "ru", "tr", "zh", "hi"])
+def test_packaged_answers_are_in_their_language_and_in_no_other(code: str) -> None:
+    found = [row for row in packaged_answers() if row[0] == code]
+    texts = [text for _, text in found]
+    for other in ("en", "fr", "es", "pt", "ru", "de", "tr", "zh", "ja", "hi", "ar", "it"):
+        prompts = [prompt(other, other, str(number)) for number in range(len(texts))]
+        responses = [response(text, other, str(number)) for number, text in enumerate(texts)]
+        values = [one.value for one in score(responses, prompts, ["correct_language"])]
+        assert values.count(1.0) == (len(texts) if other == code else 0)
+
+
+def packaged_answers() -> list[tuple[str, str]]:
+    return [
+        (one.language, one.messages[-1].content)
+        for source in ("starter-en", "starter-multi")
+        for one in load_conversations(InstructionsConfig(source=source), Path())
+    ]
+
+
+def test_what_an_answer_only_quotes_is_left_out() -> None:
+    # The question again in its language, then English: once without the prompt known, once with it.
+    question = "Comment prépare-t-on une pâte à tarte toute simple pour quatre personnes ?"
+    asked = Prompt("p", "set", "task", "fr", "fr", (Message("user", question),))
+    (echoed,) = score([response(f"{question}\n{ENGLISH}", "fr")], [asked], ["correct_language"])
+    assert (echoed.value, echoed.detail) == (0.0, "en")
+    (alone,) = score([response(question, "fr")], [asked], ["correct_language"])
+    assert (alone.value, alone.reason) == (None, "too_short")
+    quoted = f"> {ENGLISH} {ENGLISH}\n\n{FRENCH}"
+    assert rate(quoted, "fr")[0] == 1.0
+    assert rate(f"> {FRENCH}", "fr")[0] == 1.0  # nothing but a quotation
 
 
 def test_score_keeps_order_and_finds_prompts() -> None:

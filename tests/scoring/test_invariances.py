@@ -16,7 +16,11 @@ from crosstune.scoring.score import CHEAP_FACETS
 
 SENTENCES = {
     "en": ["The sea is salty because rivers carry salt into it.", "Paris, I think.", "That was in 1789, not in 1790."],
-    "fr": ["La mer est salée parce que les fleuves y portent du sel.", "C’était à Paris, en été.", "Voilà où l’on naît."],
+    "fr": [
+        "La mer est salée parce que les fleuves y portent du sel.",
+        "C’était à Paris, en été.",
+        "Voilà où l’on naît.",
+    ],
     "de": ["Süße Äpfel wachsen in Österreich auf großen Bäumen.", "Die Antwort ist Köln.", "Straßen, Bäume, Häuser."],
     "vi": ["Tiếng Việt dùng nhiều dấu thanh trên các nguyên âm.", "Hà Nội là thủ đô.", "Đó là năm 1945."],
     "ru": ["Море солёное, потому что реки приносят в него соль.", "Это Париж, по-моему.", "Йод ещё в моей воде."],
@@ -36,7 +40,15 @@ PIECES = [
 """What measures look for, and what may make them stumble."""
 MODIFIERS = ["", "short", "long", "items_3", "no_digits", "paragraphs_2", "lowercase", "capitalised", "arrows"]
 MODIFIERS += ["markdown", "title", "include_word", "avoid_word", "then_summary", "in_fr", "json"]
-ACCEPTED = {"fr": "Paris|été*", "de": "Köln", "vi": "Hà Nội", "ru": "Париж*|йод", "ko": "파리", "ja": "パリ", "hi": "पेरिस"}
+ACCEPTED = {
+    "fr": "Paris|été*",
+    "de": "Köln",
+    "vi": "Hà Nội",
+    "ru": "Париж*|йод",
+    "ko": "파리",
+    "ja": "パリ",
+    "hi": "पेरिस",
+}
 ACCEPTED |= {"en": "1789|Paris", "ar": "باريس", "zh": "巴黎", "xx": "Telo"}
 
 
@@ -68,7 +80,9 @@ SCHEMA = dict.fromkeys(
 
 def scores_of(rows: Rows, **more: Any) -> pl.DataFrame:
     columns = {name: [row[name] for row in rows] for name in SCHEMA}
-    return crosstune.score(pl.DataFrame(columns, schema=SCHEMA), "cheap", **more)  # objects, since halves are no strings
+    return crosstune.score(
+        pl.DataFrame(columns, schema=SCHEMA), "cheap", **more
+    )  # objects, since halves are no strings
 
 
 def said(scores: pl.DataFrame, *columns: str) -> dict[tuple[int, str], tuple[Any, ...]]:

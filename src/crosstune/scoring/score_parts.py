@@ -190,7 +190,9 @@ _MEASURED = ("rater", "facet", "value", "reason", "detail")
 
 def _spans(measures: Sequence[Measure], kind: pl.DataType) -> pl.DataFrame:
     """The column of spans; made of one flat table, which is far faster than a list of objects for each measure."""
-    flat = [(place, span.start, span.end, _whole(span.note)) for place, one in enumerate(measures) for span in one.spans]
+    flat = [
+        (place, span.start, span.end, _whole(span.note)) for place, one in enumerate(measures) for span in one.spans
+    ]
     schema = {"place": pl.UInt32(), "start": pl.Int64(), "end": pl.Int64(), "note": pl.String()}
     columns = zip(*flat, strict=True) if flat else ([], [], [], [])
     lists = (

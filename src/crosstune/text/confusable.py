@@ -14,6 +14,7 @@ were written down for this table and tried on translated interface texts of some
 
 import csv
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -71,7 +72,7 @@ def _table() -> Mapping[tuple[str, str], _Telling]:
                     case "word":
                         telling.words.update(forms)
                     case "letter":
-                        telling.letters.update(form + form.upper() for form in forms)
+                        telling.letters.update(letter for form in forms for letter in (*form, *form.upper()))
                     case "outside":
                         telling.encodings += forms
                     case "needed":
@@ -131,14 +132,14 @@ def evidence(text: str, language: str) -> dict[str, Evidence]:
     family = _family(language)
     if not family.pairs:
         return {}
-    words = [word for word in _words(text) if word in family.words] if family.words else []
-    letters = family.letters.findall(text) if family.letters else []
+    words = Counter(word for word in _words(text) if word in family.words) if family.words else {}
+    letters = Counter(family.letters.findall(text)) if family.letters else {}
     outside = {name: _outside(text, name) for name in family.encodings}
 
     def count(telling: _Telling) -> int:
         return (
-            sum(word in telling.words for word in words)
-            + sum(any(letter in forms for forms in telling.letters) for letter in letters)
+            sum(times for word, times in words.items() if word in telling.words)
+            + sum(times for letter, times in letters.items() if letter in telling.letters)
             + sum(outside[name] for name in telling.encodings)
         )
 

@@ -2,7 +2,8 @@
 
 import html
 import re
-import unicodedata
+
+import regex
 
 from crosstune.text.normalise import clean
 
@@ -18,6 +19,8 @@ _TAG = re.compile(r"<[!/]?[A-Za-z][^<>]{0,300}>")
 
 _LETTERS_PER_WIDE_LETTER = 2
 """A letter that Unicode calls wide (Han, kana, Hangul) tells a language about as well as two of an alphabet."""
+_WIDE_LETTER = regex.compile(r"[\p{L}&&[\p{East_Asian_Width=W}\p{East_Asian_Width=F}]]", regex.V1)
+_FIRST_WIDE_LETTER = "\u1100"
 
 
 def running_text(text: str) -> str:
@@ -59,11 +62,10 @@ def letter_count(text: str) -> int:
         The number of letters (Unicode category L), where a letter of East Asian width W or F counts
         `_LETTERS_PER_WIDE_LETTER`. Digits, punctuation, emoji and combining marks count nothing.
     """
-    return sum(
-        _LETTERS_PER_WIDE_LETTER if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-        if letter.isalpha()
-    )
+    letters = sum(map(str.isalpha, text))
+    if text.isascii() or max(text) < _FIRST_WIDE_LETTER:
+        return letters
+    return letters + (_LETTERS_PER_WIDE_LETTER - 1) * len(_WIDE_LETTER.findall(text))
 
 
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,10}|#\d{1,7});")

@@ -3,13 +3,14 @@
 It counts n-grams of words in 60 languages. Two detectors that agree are wrong far less often than one.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from crosstune.languages import languages
 from crosstune.text.identify import Candidate
-from crosstune.text.normalise import clean
+from crosstune.text.normalise import CHARACTERS_LOOKED_AT, clean
 
 _UNKNOWN = "und"
 
@@ -42,7 +43,8 @@ def second_opinion(text: str) -> Candidate | None:
         The language with ELD's score between 0 and 1, which is no probability: scores of other languages may be nearly
         as high. None when it sees nothing of any language.
     """
-    found = _detector().detect_details(" ".join(clean(text).split()))
+    is_clean = len(text) <= CHARACTERS_LOOKED_AT and text.isprintable() and unicodedata.is_normalized("NFC", text)
+    found = _detector().detect_details(text if is_clean else " ".join(clean(text).split()))
     if found.language == _UNKNOWN:
         return None
     score = found.scores.get(found.language, 0.0)

@@ -34,8 +34,12 @@ def _words(text: str) -> Iterator[str]:
             yield word[start : start + LETTERS_PER_PART]
 
 
-def _parts(text: str) -> list[tuple[str, int]]:
-    """Parts of at least `LETTERS_PER_PART` letters, with their letters; a short rest goes with the last one."""
+def parts_of(text: str) -> list[tuple[str, int]]:
+    """Parts of at least `LETTERS_PER_PART` letters, with their letters; a short rest goes with the last one.
+
+    Args:
+        text: running text.
+    """
     parts: list[tuple[str, int]] = []
     words: list[str] = []
     letters = 0
@@ -66,7 +70,7 @@ def language_shares(text: str) -> list[Candidate]:
     Raises:
         ModelUnavailable: the detector's model is not installed.
     """
-    parts = _parts(text)
+    parts = parts_of(text)
     total = sum(letters for _, letters in parts)
     shares: dict[str, float] = {}
     for part, letters in parts:

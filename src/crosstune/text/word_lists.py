@@ -8,10 +8,11 @@ Commonness is Zipf's: the logarithm to base 10 of how often a word comes in a bi
 short ones, which are all that some languages have, to 3. All lists are of text from the web, subtitles, books and more,
 so that each also has words of other languages, English above all: "the" has 5.4 in French and 7.7 in English.
 
-`word_lists.tsv` has a row a language: what wordfreq calls its list; whether words in the language's own script are
-compared with other languages of that script, or Latin ones alone, since no other list is in that script, or since words
-are not told apart without a segmenter; letters that the list writes otherwise; and what an apostrophe parts from a word
-that is no part of it, before it (French l'eau) and behind it (`*`: anything, as in Turkish).
+`word_lists.tsv` has a row a language: what wordfreq calls its list; whether spaces part the words that are in it;
+whether words in the language's own script are compared with other languages of that script, or Latin ones alone, since
+no other list is in that script; letters that the list writes otherwise (Serbian Cyrillic in Latin); and what an
+apostrophe parts from a word that is no part of it, before it (French l'eau) and behind it (`*`: anything, as in
+Turkish).
 """
 
 import csv
@@ -45,6 +46,8 @@ class WordListEntry:
     """A row of the table."""
 
     name: str
+    words: bool
+    """Whether spaces part the words that are listed, as they do not in Chinese, Japanese and Korean."""
     own_script: bool
     letters: Mapping[int, str]
     before: frozenset[str]
@@ -62,6 +65,7 @@ def word_list_entries() -> Mapping[str, WordListEntry]:
     return {
         row["language"]: WordListEntry(
             row["list"],
+            row["words"] == "yes",
             row["own_script"] == "yes",
             str.maketrans(dict(pair.split("=") for pair in row["letters"].split())),
             frozenset(row["before"].split()),
@@ -119,7 +123,7 @@ class WordList:
         """How common words are; 0 for those that the list lacks."""
         places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         found = np.where(self._keys[places] == keys, self._values[places], 0)
-        return found.astype(np.float32) / 100
+        return (found / 100).astype(np.float32)
 
 
 class Pool:
@@ -143,7 +147,7 @@ class Pool:
         rows = np.repeat(np.arange(len(keys)), counts)
         within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         places = np.repeat(first, counts) + within
-        found[rows, self._owners[places]] = self._values[places].astype(np.float32) / 100
+        found[rows, self._owners[places]] = (self._values[places] / 100).astype(np.float32)
         return found
 
 
@@ -156,7 +160,5 @@ def word_list(language: str) -> WordList:
 @cache
 def pool(script: str) -> Pool:
     """The small lists of all languages that are written in a script, by its code in the table of languages; kept."""
-    names = [
-        entry.name for code, entry in word_list_entries().items() if languages()[code].script == script
-    ]
+    names = [entry.name for code, entry in word_list_entries().items() if languages()[code].script == script]
     return Pool(tuple(dict.fromkeys(names)))
