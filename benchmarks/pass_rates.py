@@ -39,7 +39,7 @@ def _plain(texts: Texts, segmenters: Segmenters, every_line: bool) -> None:
 
 def _crosstune(texts: Texts, segmenters: Segmenters) -> None:
     identify._detector()._memory.forget()
-    line_pass, word_pass = line_pass_with(segmenters), word_pass_with(segmenters, other_scripts=False)
+    line_pass, word_pass = line_pass_with(segmenters), word_pass_with(segmenters, beyond=False)
     for first in range(0, len(texts), TOGETHER):
         answers = [
             Answer("run", str(place), language, language, text)

@@ -61,7 +61,7 @@ def word_row(language: str) -> list[str]:
     """Word pass rates of one language that is not written in Latin script."""
     texts = mixed_answers(language, COUNT, SEED)
     plain = [one.word for one in _plain(language, texts, "original")]
-    ours, icu = (_measures(word_pass_with(by, other_scripts=False), language, texts) for by in ("original", "icu"))
+    ours, icu = (_measures(word_pass_with(by, beyond=False), language, texts) for by in ("original", "icu"))
     default = _measures(word_pass_with("icu"), language, texts)
     return [
         languages()[language].name,

@@ -1,5 +1,6 @@
-"""What must not change a score or a level: the order of answers, white space behind them, the Unicode form they come in,
-the same answers once more, and how the work is cut up. For all cheap facets together."""
+"""What must not change a score or a level, for all cheap facets together: the order of answers, white space behind
+them, the Unicode form they come in, the same answers once more, and how the work is cut up.
+"""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -33,8 +34,10 @@ SENTENCES = {
 }
 """Of languages whose letters have other forms when they are decomposed, and others; the last is none."""
 PIECES = [
-    "- ", "1. ", "## ", "**Réponse :** ", "\n", "\n\n", " ", "…", "<|im_end|>", "\n### Human: ", "`é`", "```python\né = 1\n```",
-    "https://example.org/é", "machine learning ", "strasse ", "ﬁn ", "½ ", "x² ", "ÉTÉ ", "Å ", "Ω ", "\ufffd", "Ã©", "pабота ",
+    "- ", "1. ", "## ", "**Réponse :** ", "\n", "\n\n", " ", "…", "<|im_end|>", "\n### Human: ",
+    "`é`", "```python\né = 1\n```",
+    "https://example.org/é", "machine learning ", "strasse ", "ﬁn ", "½ ", "x² ", "ÉTÉ ", "Å ", "Ω ", "\ufffd", "Ã©",
+    "pабота ",
     "😀", "\u00ad", "\u200d", "\u202e", "\x07", "\ud800", "ой-ой ", "ha" * 30, "\n- ß" * 9,
 ]  # fmt: skip
 """What measures look for, and what may make them stumble."""

@@ -85,7 +85,11 @@ def test_columns_by_other_names_and_a_language_for_all(caplog: pytest.LogCapture
 
 
 def test_no_answer_breaks_off_the_others() -> None:
-    rows = {"response": [*ODD, FRENCH], "language": ["fr"] * (len(ODD) + 1), "prompt": [FRENCH] * (len(ODD) + 1)}
+    rows = {
+        "response": [*ODD, FRENCH],
+        "language": ["fr"] * (len(ODD) + 1),
+        "prompt": ["Comment faire ?"] * (len(ODD) + 1),
+    }
     facets = [name for name, scorer in SCORERS.items() if scorer.cost == "cheap"]
     scores = crosstune.score(pl.DataFrame(rows), facets)
     for facet in ("correct_language", "length"):

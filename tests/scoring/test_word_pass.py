@@ -17,8 +17,8 @@ from crosstune.scoring.scorers.word_pass import WORD_PASS, word_pass_with
 from crosstune.text.segmenters import Segmenters
 
 
-def of(text: str, language: str = "ru", segmenters: Segmenters = "icu", *, other_scripts: bool = True) -> Measure:
-    scorer = word_pass_with(segmenters, other_scripts=other_scripts)
+def of(text: str, language: str = "ru", segmenters: Segmenters = "icu", *, beyond: bool = True) -> Measure:
+    scorer = word_pass_with(segmenters, beyond=beyond)
     (found,) = scorer.measure([Answer("run", "p", "en", language, text)], NO_CONTEXT)
     return found
 
@@ -99,7 +99,7 @@ def test_english_words_where_no_spaces_are_written(language: str, text: str, fou
 )
 def test_words_of_a_third_script(language: str, text: str, found: list[tuple[str, str]]) -> None:
     assert words(text, language) == found
-    assert words(text, language, other_scripts=False) == [one for one in found if one[1] == "en"]
+    assert words(text, language, beyond=False) == [one for one in found if one[1] == "en"]
 
 
 def test_places_are_those_of_the_answer_as_it_was_given() -> None:
@@ -131,7 +131,7 @@ def test_each_answer_as_a_plain_implementation_has_it(language: str, segmenters:
     cut = cut_of(language, segmenters)
     plain = [value if (value := passes(text, language, cut).word) is None else float(value) for text in texts]
     answers = [Answer("run", str(place), language, language, text) for place, text in enumerate(texts)]
-    ours = [one.value for one in word_pass_with(segmenters, other_scripts=False).measure(answers, NO_CONTEXT)]
+    ours = [one.value for one in word_pass_with(segmenters, beyond=False).measure(answers, NO_CONTEXT)]
     assert ours == plain
     assert 60 < rate(plain) < 99
 
@@ -163,4 +163,17 @@ def test_hostile_text_is_quick(piece: str, language: str) -> None:
 def test_supports_and_identity() -> None:
     assert WORD_PASS.supports("ru")
     assert not WORD_PASS.supports("xx")
-    assert WORD_PASS.identity() != word_pass_with("icu", other_scripts=False).identity()
+    assert WORD_PASS.identity() != word_pass_with("icu", beyond=False).identity()
+
+
+def test_latin_script_goes_beyond_the_paper() -> None:
+    french = "Mélangez la farine avec le beurre, ajoutez {} les œufs et faites cuire le tout."
+    assert words(french.format("however"), "fr") == [("however", "en")]
+    assert words(french.format(""), "fr") == []
+    assert words(french.format("(however)"), "fr") == []  # a term in brackets
+    short = "Oui, of course.\n" + french.format("")
+    assert words(short, "fr") == []  # in a line of three words, which is not looked at
+    assert of("Mix the flour with the butter and bake everything.", "fr").reason is Reason.WRONG_LINE
+    assert WORD_PASS.supports("fr")
+    assert not word_pass_with("icu", beyond=False).supports("fr")
+    assert not WORD_PASS.supports("eu")  # has no word list

@@ -242,9 +242,7 @@ def _result(
         "answers": reading.scored,
         "unreadable": {
             "count": reading.unreadable,
-            "first": [
-                {"where": error.where, "problem": error.message, "hint": error.hint} for error in reading.named
-            ],
+            "first": [{"where": error.where, "problem": error.message, "hint": error.hint} for error in reading.named],
         },
         "unknown_languages": [
             {"language": name, "answers": count, "nearest": nearest_language(name)}

@@ -55,21 +55,8 @@ class AnswerColumns:
         return None if theirs is None else row.get(theirs)
 
 
-def answer_columns(
-    found: Sequence[str], told: Mapping[str, str], *, where: str, language: str | None = None
-) -> AnswerColumns:
-    """Finds the columns.
-
-    Args:
-        found: the columns of the file.
-        told: ours to the file's, as the user says; an empty name says that there is none.
-        where: the file, for errors.
-        language: of all answers whose row has none; then no column of languages is needed.
-
-    Raises:
-        InvalidData: a column that is told is not there or cannot be what it is told to be, there is none for the
-            response or the language, or several could be.
-    """
+def _told(found: Sequence[str], told: Mapping[str, str], where: str) -> dict[str, str]:
+    """The columns that the user named, ours to the file's."""
     if not found:
         raise InvalidData("the rows have no columns", where=where, hint=_ROWS)
     for ours, name in told.items():
@@ -85,6 +72,25 @@ def answer_columns(
         raise InvalidData(
             f"the column '{theirs['response']}' is told to be both 'response' and '{others[0]}'", where="--column"
         )
+    return theirs
+
+
+def answer_columns(
+    found: Sequence[str], told: Mapping[str, str], *, where: str, language: str | None = None
+) -> AnswerColumns:
+    """Finds the columns.
+
+    Args:
+        found: the columns of the file.
+        told: ours to the file's, as the user says; an empty name says that there is none.
+        where: the file, for errors.
+        language: of all answers whose row has none; then no column of languages is needed.
+
+    Raises:
+        InvalidData: a column that is told is not there or cannot be what it is told to be, there is none for the
+            response or the language, or several could be.
+    """
+    theirs = _told(found, told, where)
     theirs |= {ours: ours for ours in COLUMNS if ours in found and ours not in told and ours not in theirs.values()}
     notes = []
     for ours, aliases in ALIASES.items():

@@ -64,7 +64,7 @@ def chosen_scorers(facets: Sequence[str], segmenters: Segmenters) -> list[Scorer
     """
     if segmenters == "icu":
         return [SCORERS[facet] for facet in facets]
-    as_published = (line_pass_with(segmenters), word_pass_with(segmenters, other_scripts=False))
+    as_published = (line_pass_with(segmenters), word_pass_with(segmenters, beyond=False))
     instead = {scorer.facet: scorer for scorer in as_published}
     scorers = [instead.get(facet, SCORERS[facet]) for facet in facets]
     for scorer in scorers:

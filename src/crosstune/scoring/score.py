@@ -8,6 +8,7 @@ from crosstune.scoring.answer import Answer, answer_of
 from crosstune.scoring.context import Context, ContextBuilder
 from crosstune.scoring.measure import Measure, unmeasured
 from crosstune.scoring.scorer import Scorer
+from crosstune.scoring.scorers.code_switching import CODE_SWITCHING
 from crosstune.scoring.scorers.consistency import CONSISTENCY
 from crosstune.scoring.scorers.constraints import CONSTRAINTS
 from crosstune.scoring.scorers.correct_language import CORRECT_LANGUAGE
@@ -28,6 +29,7 @@ SCORERS: dict[str, Scorer] = {
         CORRECT_LANGUAGE,
         LINE_PASS,
         WORD_PASS,
+        CODE_SWITCHING,
         DEGENERATION,
         CONSTRAINTS,
         FACTS,

@@ -69,7 +69,7 @@ def spelled_words(text: str, language: str) -> list[SpelledWord]:
     Raises:
         ModelUnavailable: a package of the extra `spelling` is not installed.
     """
-    text = _TERM.sub(lambda found: " " * len(found[0]), blanked(text))
+    text = without_terms(blanked(text))
     found: list[SpelledWord] = []
     for chunk in _CHUNK.finditer(text):
         start = chunk.start() + len(chunk[0]) - len(chunk[0].lstrip(_EDGES))
@@ -80,6 +80,11 @@ def spelled_words(text: str, language: str) -> list[SpelledWord]:
             if len(found) == MOST_WORDS:
                 break
     return found
+
+
+def without_terms(text: str) -> str:
+    """A text with spaces for what stands in quotation marks or brackets, as long as before."""
+    return _TERM.sub(lambda found: " " * len(found[0]), text)
 
 
 def _unknown(text: str, start: int, end: int, language: str) -> list[tuple[int, int]] | None:
@@ -144,10 +149,10 @@ def _is_excused(text: str, start: int, end: int, language: str) -> bool:
     if len(word) <= LONGEST_UNIT and text[max(start - 3, 0) : start].rstrip()[-1:].isdecimal():
         return True  # 200 ml
     names = dictionary_entries()[language].capitals == "names"
-    return names and bool(capitals) and not _begins_sentence(text, start)
+    return names and bool(capitals) and not begins_sentence(text, start)
 
 
-def _begins_sentence(text: str, start: int) -> bool:
+def begins_sentence(text: str, start: int) -> bool:
     """Whether a word stands at the start of a line, a sentence, or what a colon or dash sets apart."""
     place = start
     while place and text[place - 1] in _BEHIND_END and start - place < LONGEST_TERM:

@@ -10,7 +10,8 @@ parts with `LEAST_SHARE` of its letters so, and
   detectors are known not to tell two apart, it has some of its own (`text.confusable`).
 
 It is in another language when both detectors give that one the share, or lid.176 does and neither gives the asked one
-anything to speak of, and its words are words of that one. Everything else cannot be told. Where ELD does not know a language, lid.176 needs a larger share.
+anything to speak of, and its words are words of that one. Everything else cannot be told. Where ELD does not know a
+language, lid.176 needs a larger share.
 """
 
 import hashlib
@@ -65,8 +66,9 @@ to .27 (French, with its "de")."""
 _LEAST_SMALL = 0.4
 """Share of words in small letters; with fewer the text is a list of names, or a title."""
 
-_LEAST_LETTERS_OF_PART, _MOST_LETTERS_OF_PART = 25, 70
-"""Sentences of so many letters are a part each; longer ones are cut, and shorter ones joined."""
+_LEAST_LETTERS_OF_PART, _ENOUGH_LETTERS, _PARTS = 25, 90, 8
+"""Short sentences are joined up to so many letters: at least 25, and an eighth of the text but no more than 90. Those
+three times as long are cut."""
 _WORDS_LOOKED_AT = 60
 """Spread over the text, so many words show whether it is made of words."""
 _SENTENCE_END = regex.compile(r"(?<=[.!?…؟۔।]) |(?<=[。！？]) ?")
@@ -116,15 +118,19 @@ def verdicts(texts: Sequence[str], asked: Sequence[str]) -> list[Verdict]:
 
 
 def _parts(text: str) -> list[tuple[str, int]]:
-    """Parts with their letters, none of two sentences but where these are short."""
+    """Parts with their letters, none of two sentences but where these are short; longer ones of a longer text."""
+    sentences = [(sentence, letter_count(sentence)) for sentence in _SENTENCE_END.split(text)]
+    total = sum(letters for _, letters in sentences)
+    least = min(max(_LEAST_LETTERS_OF_PART, total // _PARTS), _ENOUGH_LETTERS)
+    most = 3 * least
     parts: list[tuple[str, int]] = []
     waiting, letters = "", 0
-    for sentence in _SENTENCE_END.split(text):
+    for sentence, more in sentences:
         waiting = f"{waiting} {sentence}" if waiting else sentence
-        letters += letter_count(sentence)
-        if letters > _MOST_LETTERS_OF_PART:
+        letters += more
+        if letters > most:
             parts += parts_of(waiting)
-        elif letters >= _LEAST_LETTERS_OF_PART:
+        elif letters >= least:
             parts.append((waiting, letters))
         else:
             continue
