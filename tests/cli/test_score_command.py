@@ -100,7 +100,7 @@ def test_broken_rows_are_named_and_the_others_scored() -> None:
     assert found["unreadable"]["first"][0]["where"] == "a.jsonl, line 7"
     assert len(found["unreadable"]["first"]) == 10
     assert "a.jsonl, line 7" in result.stderr
-    assert "12 rows could not be read, of which the first 10 are named; all others are scored" in result.stderr
+    assert "12 rows could not be read, of which the first 10 are named; those that could are scored" in result.stderr
 
 
 def test_a_broken_quotation_mark() -> None:

@@ -9,6 +9,7 @@ from study_tables import ANSWERS, cells, study_tables
 
 from crosstune.analysis.tables import StudyTables
 from crosstune.reporting.report import render, write_report
+from crosstune.reporting.text import reason
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "href", "xlink:href", "style"}
@@ -245,3 +246,28 @@ def test_no_number_from_nothing():
 def test_writes_the_file(tmp_path):
     write_report(tmp_path / "report.html", study_tables(prompts=2), title="x", study_yaml="", provenance={})
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_other_measures_stand_beside_the_chosen_one():
+    tables = study_tables()
+    # Length of every second answer, with a reason for the others; and a facet that no answer has a value of.
+    base = tables.scores.filter(pl.col("facet") == "correct_language").with_row_index()
+    odd = pl.col("index") % 2 == 1
+    length = base.with_columns(
+        facet=pl.lit("length"),
+        rater=pl.lit("scorer:length"),
+        value=pl.when(odd).then(None).otherwise(40.0),
+        reason=pl.when(odd).then(pl.lit("empty")).otherwise(None),
+    )
+    nothing = base.with_columns(facet=pl.lit("facts"), value=pl.lit(None, pl.Float64), reason=pl.lit("empty"))
+    scores = pl.concat([tables.scores, *(one.drop("index").select(tables.scores.columns) for one in (length, nothing))])
+    html = render(replace(tables, scores=scores), title="t", study_yaml="", provenance={})
+    page = Page(html)
+    assert "measures" in page.ids
+    shown = html.partition('<section id="measures">')[2].partition("</section>")[0]
+    assert shown.count('<details class="measure">') == 1
+    assert "<strong>Length</strong>: the mean number of words" in shown
+    assert '<span class="value">40.00</span>' in shown
+    assert reason("empty") in shown  # why half of them have none
+    assert "Facts" not in shown
+    assert 'id="measures"' not in render(tables, title="t", study_yaml="", provenance={})

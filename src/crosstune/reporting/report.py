@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from crosstune.analysis.bootstrap import CONFIDENCE, DRAWS, LEAST_CARRYING, LEAST_CLUSTERS
 from crosstune.analysis.configurations import Configuration, configurations
+from crosstune.analysis.facets import FACETS
 from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
 from crosstune.analysis.found_languages import found_languages
@@ -133,6 +134,7 @@ def render(
             cell and cell["method"] == "score" for row in level_rows for cell in (*row["cells"], row["mean"])
         ),
         across=_across_rows(across),
+        others=_other_measures(tables, facet, found, seed),
         languages_found=_found_rows(tables, found, facet),
         cost_rows=selection.cost.to_dicts(),
         cost_chart=None if selection.same else charts.cost_chart(selection.cost, rated),
@@ -177,6 +179,19 @@ def _level_rows(grid: LevelGrid | None, found: list[Configuration]) -> list[dict
         for item in found
         if item.label in grid.units
     ]
+
+
+def _other_measures(tables: StudyTables, facet: str, found: list[Configuration], seed: int) -> list[dict[str, Any]]:
+    """The levels of every facet but the chosen one that any answer has a value of, in the table's order."""
+    rated = set(tables.scores.filter(pl.col("value").is_not_null())["facet"].unique()) - {facet}
+    known = [name for name in FACETS if name in rated]
+    others = []
+    for name in [*known, *sorted(rated - set(known))]:
+        grid = level_grid(tables, name, by="configuration", seed=seed)
+        if grid is not None:
+            languages = [pair[0] for pair in grid.languages]
+            others.append({"facet": facet_of(name), "languages": languages, "rows": _level_rows(grid, found)})
+    return others
 
 
 def _across_rows(grid: LevelGrid | None) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ from crosstune.study.document import Location
 from crosstune.study.grid import TRAINING_SPEED, Cell, Tuning
 
 # Raised when the code of a stage changes what it writes; results of an older version are then made again.
-VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 2, "report": 2}
+VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 2, "report": 3}
 
 
 @dataclass(frozen=True, slots=True)
