@@ -50,7 +50,9 @@ def test_a_study_gives_tables_and_a_report_and_the_second_time_runs_nothing(tiny
     tables = study.run(on_event=events.append)
     # 1 untuned + 2 learning rates, each 3 prompts × 2 languages
     assert tables.cells["tuned"].to_list() == [False, True, True]
-    assert len(tables.responses) == len(tables.scores) == 3 * 3 * 2
+    assert len(tables.responses) == 3 * 3 * 2
+    for facet in ("correct_language", "code_switching", "degeneration", "relevance"):  # no optional extra is needed
+        assert len(tables.scores.filter(facet=facet)) == 3 * 3 * 2
     assert set(tables.responses["run"]) == set(tables.cells["run"])
     assert sorted(tables.curves["step"].to_list()) == [1, 1, 2, 2, 3, 3]
     assert tables.curves.filter(step=1)["learning_rate"].to_list() == [5e-4, 5e-3]

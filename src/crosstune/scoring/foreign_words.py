@@ -9,14 +9,14 @@ Left out: code, addresses, markup, short text in quotation marks or brackets, an
 foreign by themselves: words with a capital (names, brands, acronyms, German nouns), and units behind a number.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-import numpy as np
 import regex
-from numpy.typing import NDArray
 
 from crosstune.languages import languages
 from crosstune.scoring.answer import Answer
@@ -26,6 +26,10 @@ from crosstune.text.other_scripts import words_of_other_scripts
 from crosstune.text.prose import blanked
 from crosstune.text.scripts import letters_of
 from crosstune.text.word_lists import as_listed, keys_of, pool, word_list, word_list_entries
+
+if TYPE_CHECKING:  # numpy takes too long for a command that measures nothing
+    import numpy as np
+    from numpy.typing import NDArray
 
 ENGLISH = "en"
 LATIN = "Latn"
@@ -163,6 +167,8 @@ def _stem(form: str, before: Iterable[str]) -> str:
 
 
 def _by_commonness(cut: Sequence[list[_Word]], language: str) -> list[list[ForeignWord]]:
+    import numpy as np
+
     forms = list(dict.fromkeys(word.form for words in cut for word in words))
     if not forms:
         return [[] for _ in cut]

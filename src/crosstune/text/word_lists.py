@@ -15,6 +15,8 @@ apostrophe parts from a word that is no part of it, before it (French l'eau) and
 Turkish).
 """
 
+from __future__ import annotations
+
 import csv
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,10 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from crosstune.languages import languages
 from crosstune.text.case import fold
@@ -33,9 +32,13 @@ from crosstune.text.case import fold
 Size = Literal["small", "best"]
 """`small`: the words of 3 or more. `best`: the longest list that there is."""
 
-Keys = NDArray[np.int64]
-"""Hashes of words, good in this process alone."""
-Commonness = NDArray[np.float32]
+if TYPE_CHECKING:  # numpy takes too long for a command that measures nothing
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Keys = NDArray[np.int64]
+    """Hashes of words, good in this process alone."""
+    Commonness = NDArray[np.float32]
 
 ANYTHING = "*"
 _CURLED = str.maketrans("’ʼ", "''")
@@ -90,11 +93,14 @@ def as_listed(word: str, language: str) -> str:
 
 def keys_of(words: Iterable[str]) -> Keys:
     """Hashes of words as they are listed."""
+    import numpy as np
+
     return np.fromiter(map(hash, words), np.int64)
 
 
 def _read(name: str, size: Size) -> tuple[Keys, NDArray[np.int16]]:
     """Hashes of a list's words, and hundredths of their commonness."""
+    import numpy as np
     from wordfreq import available_languages, read_cBpack
 
     groups: Sequence[Sequence[str]] = read_cBpack(available_languages(size)[name])  # the nth: of 9 - n / 100
@@ -113,6 +119,8 @@ class WordList:
             name: what wordfreq calls it.
             size: see `Size`.
         """
+        import numpy as np
+
         keys, values = _read(name, size)
         order = np.argsort(keys)
         self._keys, self._values = keys[order], values[order]
@@ -121,6 +129,8 @@ class WordList:
 
     def commonness(self, keys: Keys) -> Commonness:
         """How common words are; 0 for those that the list lacks."""
+        import numpy as np
+
         places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         found = np.where(self._keys[places] == keys, self._values[places], 0)
         return (found / 100).astype(np.float32)
@@ -131,6 +141,8 @@ class Pool:
 
     def __init__(self, names: Sequence[str]) -> None:
         """Reads them, in some 0.02 s each."""
+        import numpy as np
+
         parts = [_read(name, "small") for name in names]
         keys = np.concatenate([part[0] for part in parts])
         values = np.concatenate([part[1] for part in parts])
@@ -141,6 +153,8 @@ class Pool:
 
     def commonness(self, keys: Keys) -> Commonness:
         """How common words are in each list: an array of words by lists, with 0 for words that a list lacks."""
+        import numpy as np
+
         found = np.zeros((len(keys), len(self.names)), np.float32)
         first = np.searchsorted(self._keys, keys, "left")
         counts = np.searchsorted(self._keys, keys, "right") - first
