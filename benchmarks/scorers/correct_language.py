@@ -43,7 +43,9 @@ def _paper() -> list[Table]:
         for count in (5, 3, 2)
     ]
     note = "In English, French, Portuguese and Russian; the files are not part of crosstune."
-    return [Table("The paper's 113 prompts in four languages", note, ("prompts", "n", "right", "wrong", "no value"), rows)]
+    return [
+        Table("The paper's 113 prompts in four languages", note, ("prompts", "n", "right", "wrong", "no value"), rows)
+    ]
 
 
 def _cases(name: str) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ from crosstune import Study
 from crosstune.analysis.selection import choose
 from crosstune.errors import InvalidData, InvalidStudy, StepFailed
 from crosstune.reporting.report import render
+from crosstune.scoring.score import SCORERS
 from crosstune.steps.events import Failed, Finished, Found, Started
 from crosstune.steps.store import State
 from crosstune.study.document import dump_yaml
@@ -227,3 +228,15 @@ def test_bad_data_is_found_by_the_plan(tiny, tmp_path):
     for source, words in (("torn.jsonl", r"torn\.jsonl, line 2"), ("starter-en, examples: 301", "300")):
         with pytest.raises(InvalidData, match=words):
             load(tiny, overrides=[f"instructions=[{{source: {source}}}]"]).plan()
+
+
+def test_a_measure_that_changes_rates_the_same_answers_again(tiny, monkeypatch):
+    load(tiny).run()
+    monkeypatch.setitem(
+        SCORERS, "length", dataclasses.replace(SCORERS["length"], version=SCORERS["length"].version + 1)
+    )
+    study, events = load(tiny), []
+    why = [line for found in study.explain() if found.step.kind == "scoring" for line in found.reasons]
+    assert why and all("length" in line for line in why)  # and nothing else is said to differ
+    study.run(on_event=events.append)
+    assert {name.split()[0] for name in steps_run(events)} == {"scoring", "results", "report"}

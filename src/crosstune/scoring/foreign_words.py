@@ -52,7 +52,10 @@ _LEAST_LEAD_ELSEWHERE = 1.5
 _LETTERS_PER_WORD = 2
 """Where words are not parted, so many letters count as one."""
 
-_ODD = frozenset("0123456789_@#&\\$~.")
+_ODD_CHUNK = regex.compile(
+    r"(?<![\p{L}\p{M}])[\p{L}\p{M}]*+(?:[\p{N}_@#&\\$~]|\.(?=[\p{L}\p{N}]))[\p{L}\p{M}\p{N}_@#&\\$~.]*+"
+)
+"""What digits or signs stand in, or a stop between letters: numbers, addresses, names of files."""
 _HANGS_ON = regex.compile(r"[\p{N}_@#&\\$~]|\.[\p{L}\p{N}]")
 _HANGS_BEFORE = regex.compile(r"[\p{N}_@#&\\$~]$|[\p{L}\p{N}]\.$")
 _LATIN_WORD = regex.compile(r"\p{Latin}[\p{Latin}\p{M}]*+(?:['’\-][\p{Latin}\p{M}]+)*+")
@@ -77,8 +80,7 @@ class WordsOfText:
     foreign: tuple[ForeignWord, ...]
 
 
-@dataclass(slots=True)
-class _Word:
+class _Word(NamedTuple):
     start: int
     end: int
     form: str
@@ -135,21 +137,22 @@ def words_of(answers: Sequence[Answer]) -> list[WordsOfText]:
 def _words(text: str, language: str) -> list[_Word]:
     """The words of a text in Latin script; parts of one with hyphens are words."""
     words: list[_Word] = []
-    for part in _PART.finditer(text):
-        start, end = part.span()
-        is_beside_odd = (start and text[start - 1] in _ODD) or (end < len(text) and text[end] in _ODD)
-        if is_beside_odd and (_HANGS_ON.match(text, end) or _HANGS_BEFORE.search(text, max(start - 2, 0), start)):
-            continue
+    for part in _PART.finditer(_ODD_CHUNK.sub(_blank, text)):
         whole = part[0]
         if len(whole) > 1 and whole.isupper():
             continue
+        start, end = part.span()
         form, may_be_foreign = _listed(whole, language)
-        if may_be_foreign and len(whole) <= LONGEST_UNIT and text[max(start - 2, 0) : start].strip()[-1:].isdecimal():
+        if may_be_foreign and end - start <= LONGEST_UNIT and text[max(start - 2, 0) : start].strip()[-1:].isdecimal():
             may_be_foreign = False
         words.append(_Word(start, end, form, may_be_foreign))
         if len(words) == MOST_WORDS:
             break
     return words
+
+
+def _blank(found: regex.Match[str]) -> str:
+    return " " * len(found[0])
 
 
 @lru_cache(maxsize=100_000)

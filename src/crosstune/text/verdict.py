@@ -15,6 +15,7 @@ language, lid.176 needs a larger share.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -71,7 +72,7 @@ _LEAST_LETTERS_OF_PART, _ENOUGH_LETTERS, _PARTS = 25, 90, 8
 three times as long are cut."""
 _WORDS_LOOKED_AT = 60
 """Spread over the text, so many words show whether it is made of words."""
-_SENTENCE_END = regex.compile(r"(?<=[.!?…؟۔।]) |(?<=[。！？]) ?")
+_SENTENCE_END = re.compile(r"(?<=[.!?…؟۔।。！？]) |(?<=[。！？])(?! )")
 _MOST_OTHER_PROSE = 0.3
 """Of letters in words of another script without a capital: those with one are mostly names (HTML, Microsoft Word)."""
 _WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’ʼ][\p{L}\p{M}]+)*+")
@@ -160,7 +161,7 @@ def _named(piece: str, candidates: Sequence[Candidate], second: Candidate | None
 def _first(piece: str, candidates: Sequence[Candidate]) -> Candidate:
     """The most probable language that is written in the script of a part: on Han text without spaces lid.176 also
     says Esperanto."""
-    if piece.isascii():
+    if piece.isascii() or candidates[0].probability >= _VERY_SURE:
         return candidates[0]
     most = _MOST_OTHER_SCRIPT * letter_count(piece)
     return next((one for one in candidates if letters_of_other_scripts(piece, one.language) <= most), candidates[0])

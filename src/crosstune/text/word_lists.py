@@ -21,7 +21,7 @@ import csv
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
@@ -84,6 +84,7 @@ def word_lists_identity() -> dict[str, object]:
     return {"wordfreq": version("wordfreq"), "word_lists": _table()}
 
 
+@lru_cache(maxsize=100_000)
 def as_listed(word: str, language: str) -> str:
     """A word as the list of a language writes it: in small letters, with straight apostrophes."""
     entry = word_list_entries().get(language)
