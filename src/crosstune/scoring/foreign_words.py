@@ -9,53 +9,49 @@ Left out: code, addresses, markup, short text in quotation marks or brackets, an
 foreign by themselves: words with a capital (names, brands, acronyms, German nouns), and units behind a number.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
+import itertools
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import regex
 
 from crosstune.languages import languages
 from crosstune.scoring.answer import Answer
+from crosstune.scoring.foreign_vocabulary import (
+    ENGLISH,
+    LATIN,
+    LEAST_COMMON,
+    LEAST_LEAD_BESIDE,
+    KnownWord,
+    names_of_others,
+    vocabulary,
+)
 from crosstune.scoring.lengths import unit_of
 from crosstune.scoring.spelled_words import LONGEST_UNIT, without_terms
 from crosstune.text.other_scripts import words_of_other_scripts
 from crosstune.text.prose import blanked
 from crosstune.text.scripts import letters_of
-from crosstune.text.word_lists import as_listed, keys_of, pool, word_list, word_list_entries
+from crosstune.text.word_lists import keys_of, word_list, word_list_entries
 
-if TYPE_CHECKING:  # numpy takes too long for a command that measures nothing
-    import numpy as np
-    from numpy.typing import NDArray
-
-ENGLISH = "en"
-LATIN = "Latn"
 MOST_WORDS = 1_000
 """Words that are looked at, from the start; the rest of a very long answer is not."""
 
-LEAST_COMMON = 3.0
-"""Commonness that a word must have in English."""
 LEAST_LEAD = 1.5
-"""How much commoner it must be there than in the language (the logarithm of how many times). Chosen on the packaged
-prompts with planted words, as are the others."""
-LEAST_LEAD_BESIDE = 0.3
-"""The same beside a word that is foreign."""
+"""How much commoner a word must be in English than in the language (the logarithm of how many times). Chosen on the
+packaged prompts with planted words, as are the others."""
 _LONG_WORD = 3
-"""Letters; shorter words are foreign only beside others."""
+"""Letters of a foreign word in Latin script among words of another one."""
 _RUN = 3
 """Words in a row that tell another language than English."""
-_COMMON_ELSEWHERE = 4.0
-_LEAST_LEAD_ELSEWHERE = 1.5
 _LETTERS_PER_WORD = 2
 """Where words are not parted, so many letters count as one."""
 
-_ODD_CHUNK = regex.compile(
-    r"(?<![\p{L}\p{M}])[\p{L}\p{M}]*+(?:[\p{N}_@#&\\$~]|\.(?=[\p{L}\p{N}]))[\p{L}\p{M}\p{N}_@#&\\$~.]*+"
-)
-"""What digits or signs stand in, or a stop between letters: numbers, addresses, names of files."""
+_ODD = regex.compile(r"[\p{N}_@#&\\$~]|\.(?=[\p{L}\p{N}])")
+"""A digit or sign, or a stop between letters; what it stands in is a number, an address or the name of a file."""
+_REST_OF_CHUNK = regex.compile(r"[\p{L}\p{M}\p{N}_@#&\\$~.]++")
 _HANGS_ON = regex.compile(r"[\p{N}_@#&\\$~]|\.[\p{L}\p{N}]")
 _HANGS_BEFORE = regex.compile(r"[\p{N}_@#&\\$~]$|[\p{L}\p{N}]\.$")
 _LATIN_WORD = regex.compile(r"\p{Latin}[\p{Latin}\p{M}]*+(?:['’\-][\p{Latin}\p{M}]+)*+")
@@ -83,7 +79,7 @@ class WordsOfText:
 class _Word(NamedTuple):
     start: int
     end: int
-    form: str
+    known: KnownWord
     is_small: bool
 
 
@@ -102,9 +98,8 @@ def foreign_words(texts: Sequence[str], language: str) -> list[WordsOfText]:
     """
     bare = [without_terms(blanked(text)) for text in texts]
     if languages()[language].script == LATIN:
-        cut = [_words(text, language) for text in bare]
-        found = _by_commonness(cut, language)
-        counts = [len(words) for words in cut]
+        pairs = _by_commonness([_without_odd(text) for text in bare], bare, language)
+        found, counts = [words for words, _ in pairs], [count for _, count in pairs]
     else:
         found = [list(_latin(text)) for text in bare]
         counts = [_count(text, language) + len(words) for text, words in zip(bare, found, strict=True)]
@@ -134,106 +129,81 @@ def words_of(answers: Sequence[Answer]) -> list[WordsOfText]:
     return [cast(WordsOfText, answer.kept[key]) for answer in answers]
 
 
-def _words(text: str, language: str) -> list[_Word]:
-    """The words of a text in Latin script; parts of one with hyphens are words."""
-    words: list[_Word] = []
-    for part in _PART.finditer(_ODD_CHUNK.sub(_blank, text)):
-        whole = part[0]
-        if len(whole) > 1 and whole.isupper():
+def _without_odd(text: str) -> str:
+    """A text with spaces for each chunk with digits or signs in it, or a stop between letters, as long as before."""
+    parts: list[str] = []
+    done = 0
+    for sign in _ODD.finditer(text):
+        start = sign.start()
+        if start < done:
+            continue
+        while start > done and (text[start - 1].isalpha() or unicodedata.category(text[start - 1])[0] == "M"):
+            start -= 1
+        end = cast("regex.Match[str]", _REST_OF_CHUNK.match(text, sign.start())).end()
+        parts += (text[done:start], " " * (end - start))
+        done = end
+    return "".join((*parts, text[done:])) if parts else text
+
+
+def _by_commonness(plain: Sequence[str], texts: Sequence[str], language: str) -> list[tuple[list[ForeignWord], int]]:
+    """The foreign words of texts in Latin script, and how many words each has; parts of one with hyphens are words.
+
+    Args:
+        plain: the texts without odd chunks.
+        texts: with them.
+        language: of all of them.
+    """
+    known = vocabulary(language)
+    cut = [_PART.findall(text) for text in plain]
+    known.learn(itertools.chain.from_iterable(cut))
+    found = []
+    for text, whole, parts in zip(plain, texts, cut, strict=True):
+        words = [word for word in map(known.__getitem__, parts) if word is not None][:MOST_WORDS]
+        may_have_any = sum(word.elsewhere > 0 for word in words) >= _RUN or any(
+            word.lead >= LEAST_LEAD and word.is_small and word.is_long for word in words
+        )
+        foreign = _foreign(list(itertools.islice(_words(text, whole, known), MOST_WORDS))) if may_have_any else []
+        found.append((foreign, len(words)))
+    return found
+
+
+def _words(plain: str, text: str, known: Mapping[str, KnownWord | None]) -> Iterator[_Word]:
+    for part in _PART.finditer(plain):
+        word = known[part[0]]
+        if word is None:
             continue
         start, end = part.span()
-        form, may_be_foreign = _listed(whole, language)
-        if may_be_foreign and end - start <= LONGEST_UNIT and text[max(start - 2, 0) : start].strip()[-1:].isdecimal():
-            may_be_foreign = False
-        words.append(_Word(start, end, form, may_be_foreign))
-        if len(words) == MOST_WORDS:
-            break
-    return words
+        is_unit = end - start <= LONGEST_UNIT and text[max(start - 2, 0) : start].strip()[-1:].isdecimal()
+        yield _Word(start, end, word, word.is_small and not is_unit)
 
 
-def _blank(found: regex.Match[str]) -> str:
-    return " " * len(found[0])
-
-
-@lru_cache(maxsize=100_000)
-def _listed(word: str, language: str) -> tuple[str, bool]:
-    """A word as lists write it, and whether it may be foreign: in small letters, with no elision before it, which is
-    of the language (l'ago)."""
-    form = as_listed(word, language)
-    stem = _stem(form, word_list_entries()[language].before) if "'" in form else form
-    return stem, word.islower() and stem == form
-
-
-def _stem(form: str, before: Iterable[str]) -> str:
-    first, _, rest = form.partition("'")
-    return rest if first in before and rest else form
-
-
-def _by_commonness(cut: Sequence[list[_Word]], language: str) -> list[list[ForeignWord]]:
-    import numpy as np
-
-    forms = list(dict.fromkeys(word.form for words in cut for word in words))
-    if not forms:
-        return [[] for _ in cut]
-    keys = keys_of(forms)
-    here = word_list(language).commonness(keys)
-    others = pool(LATIN)
-    elsewhere = others.commonness(keys)
-    own = word_list_entries()[language].name
-    for place, name in enumerate(others.names):
-        if name == own:
-            elsewhere[:, place] = 0
-    english = word_list(ENGLISH).commonness(keys) if language != ENGLISH else np.zeros(len(forms), np.float32)
-    leads = dict(zip(forms, np.where(english >= LEAST_COMMON, english - here, -9.0).tolist(), strict=True))
-    strange = (elsewhere >= _COMMON_ELSEWHERE) & (elsewhere - here[:, None] >= _LEAST_LEAD_ELSEWHERE)
-    is_strange: NDArray[np.bool_] = np.any(strange, axis=1)
-    masks = {form: strange[place] for place, form in enumerate(forms) if is_strange[place]}
-    return [_found(words, leads, masks, others.names) for words in cut]
-
-
-def _found(
-    words: Sequence[_Word],
-    leads: dict[str, float],
-    masks: dict[str, NDArray[np.bool_]],
-    names: Sequence[str],
-) -> list[ForeignWord]:
+def _foreign(words: Sequence[_Word]) -> list[ForeignWord]:
     notes: dict[int, str] = {}
-    for place, word in enumerate(words):
-        if word.is_small and len(word.form) >= _LONG_WORD and leads[word.form] >= LEAST_LEAD:
+    for place, (_, _, known, is_small) in enumerate(words):
+        if is_small and known.is_long and known.lead >= LEAST_LEAD:
             notes[place] = ENGLISH
     for step in (1, -1):
-        order = range(len(words)) if step == 1 else range(len(words) - 1, -1, -1)
-        for place in order:
-            if (
-                notes.get(place - step) == ENGLISH
-                and place not in notes
-                and leads[words[place].form] >= LEAST_LEAD_BESIDE
-            ):
+        for place in range(len(words))[::step]:
+            is_beside = notes.get(place - step) == ENGLISH
+            if is_beside and place not in notes and words[place].known.lead >= LEAST_LEAD_BESIDE:
                 notes[place] = ENGLISH
-    for first, last, name in _runs(words, masks, names):
+    for first, last, name in _runs(words):
         if sum(notes.get(place) == ENGLISH for place in range(first, last)) * 2 <= last - first:
             notes.update(dict.fromkeys(range(first, last), name))
     return [ForeignWord(words[place].start, words[place].end, notes[place]) for place in sorted(notes)]
 
 
-def _runs(
-    words: Sequence[_Word],
-    masks: dict[str, NDArray[np.bool_]],
-    names: Sequence[str],
-) -> Iterable[tuple[int, int, str]]:
+def _runs(words: Sequence[_Word]) -> Iterator[tuple[int, int, str]]:
     """Words in a row that one other language has all of."""
     first = 0
     while first < len(words):
-        mask = masks.get(words[first].form) if words[first].is_small else None
+        shared = words[first].known.elsewhere if words[first].is_small else 0
         last = first + 1
-        while mask is not None and last < len(words):
-            more = masks.get(words[last].form) if words[last].is_small else None
-            if more is None or not (mask & more).any():
-                break
-            mask = mask & more
+        while shared and last < len(words) and words[last].is_small and shared & words[last].known.elsewhere:
+            shared &= words[last].known.elsewhere
             last += 1
-        if mask is not None and last - first >= _RUN:
-            yield first, last, names[int(mask.argmax())]
+        if shared and last - first >= _RUN:
+            yield first, last, names_of_others()[(shared & -shared).bit_length() - 1]
         first = last
 
 
@@ -253,4 +223,9 @@ def _count(text: str, language: str) -> int:
     letters = letters_of(languages()[language].script)
     if unit_of(language) == "character":
         return len(letters.findall(text)) // _LETTERS_PER_WORD
-    return sum(letters.search(word[0]) is not None for word in _PART.finditer(text))
+    return sum(_is_of(word, letters) for word in _PART.findall(text))
+
+
+@lru_cache(maxsize=50_000)
+def _is_of(word: str, letters: "regex.Pattern[str]") -> bool:
+    return letters.search(word) is not None

@@ -9,11 +9,10 @@ which its probabilities say.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crosstune.errors import ModelUnavailable
 from crosstune.languages import language_of_lid176, languages
@@ -30,8 +29,7 @@ _COMPUTING = 1
 """Version of `crosstune.text.lid176` and of what is done with texts here; goes up when what is found may change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A language that a text may be in."""
 
     language: str

@@ -36,7 +36,10 @@ def clean(text: str) -> str:
         The first `CHARACTERS_LOOKED_AT` characters: control characters, NULs, lone surrogates and the like become
         spaces; marks of direction and soft hyphens are dropped; tabs and newlines stay.
     """
-    text = _NOTHING.sub("", _SPACES.sub(" ", text[:CHARACTERS_LOOKED_AT]))
+    text = text[:CHARACTERS_LOOKED_AT]
+    if text.isascii() and text.isprintable():
+        return text
+    text = _NOTHING.sub("", _SPACES.sub(" ", text))
     return unicodedata.normalize("NFC", text)
 
 

@@ -21,6 +21,24 @@ _LETTERS_PER_WIDE_LETTER = 2
 """A letter that Unicode calls wide (Han, kana, Hangul) tells a language about as well as two of an alphabet."""
 _WIDE_LETTER = regex.compile(r"[\p{L}&&[\p{East_Asian_Width=W}\p{East_Asian_Width=F}]]", regex.V1)
 _FIRST_WIDE_LETTER = "\u1100"
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
+
+
+_BY_SIGN: dict[str, re.Pattern[str]] = {
+    "```": _CODE_BLOCK,
+    "~~~": _CODE_BLOCK,
+    "`": _INLINE_CODE,
+    "://": _URL,
+    "www.": _URL,
+    "@": _EMAIL,
+    "<": _TAG,
+}
+"""What a text must have, in small letters, for a pattern to be worth a search, in the order in which they are used."""
+
+
+def _needed(text: str) -> list[re.Pattern[str]]:
+    small = text.lower() if "w" in text or "W" in text else text
+    return list(dict.fromkeys(pattern for sign, pattern in _BY_SIGN.items() if sign in small))
 
 
 def running_text(text: str) -> str:
@@ -36,7 +54,7 @@ def running_text(text: str) -> str:
         One line, its parts separated by single spaces; empty when nothing is left.
     """
     text = clean(text)
-    for pattern in (_CODE_BLOCK, _INLINE_CODE, _URL, _EMAIL, _TAG):
+    for pattern in _needed(text):
         text = pattern.sub(" ", text)
     if "&" in text:
         text = clean(html.unescape(text))
@@ -62,8 +80,10 @@ def letter_count(text: str) -> int:
         The number of letters (Unicode category L), where a letter of East Asian width W or F counts
         `_LETTERS_PER_WIDE_LETTER`. Digits, punctuation, emoji and combining marks count nothing.
     """
+    if text.isascii():
+        return len(text.encode().translate(None, _NO_LETTERS))
     letters = sum(map(str.isalpha, text))
-    if text.isascii() or max(text) < _FIRST_WIDE_LETTER:
+    if max(text) < _FIRST_WIDE_LETTER:
         return letters
     return letters + (_LETTERS_PER_WIDE_LETTER - 1) * len(_WIDE_LETTER.findall(text))
 
@@ -77,9 +97,9 @@ def blanked(text: str) -> str:
     For measures that say where in an answer something stands. As with `running_text`, a code block that is not closed
     reaches to the end.
     """
-    for pattern in (_CODE_BLOCK, _INLINE_CODE, _URL, _EMAIL, _TAG, _ENTITY):
+    for pattern in _needed(text):
         text = pattern.sub(_blank, text)
-    return text
+    return _ENTITY.sub(_blank, text) if "&" in text else text
 
 
 def _blank(found: re.Match[str]) -> str:
