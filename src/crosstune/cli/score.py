@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -179,6 +180,7 @@ def _cores() -> int:
 @contextmanager
 def _folder(out: Path | None) -> Iterator[Path]:
     """A folder for parts of scores, beside the file that they become; gone afterwards, also when ended from outside."""
+    from crosstune.errors import StorageFailure
     from crosstune.storage.atomic import make_folder, storage_errors
 
     def end(number: int, frame: object) -> None:
@@ -188,11 +190,16 @@ def _folder(out: Path | None) -> Iterator[Path]:
     try:
         if out is not None:
             make_folder(out.parent)
-        with (
-            storage_errors(out or Path()),
-            TemporaryDirectory(prefix=".crosstune-scores-", dir=None if out is None else out.parent) as folder,
-        ):
-            yield Path(folder)
+        with storage_errors(out or Path()):
+            try:
+                folder = TemporaryDirectory(prefix=".crosstune-scores-", dir=None if out is None else out.parent)
+            except FileNotFoundError as error:  # a file system that takes no files, such as /proc
+                where = str(out.parent) if out else tempfile.gettempdir()
+                raise StorageFailure(
+                    "no file can be written there", where=where, hint="choose another folder"
+                ) from error
+            with folder as name:
+                yield Path(name)
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -14,6 +14,7 @@ were written down for this table and tried on translated interface texts of some
 
 import csv
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ from importlib.resources import files
 import regex
 
 _TABLE = "text/confusable.tsv"
-_WORD = regex.compile(r"[\p{L}\p{M}\u200c\u200d'’ʻ]+")
-_APOSTROPHES = "'’ʻ"
+_INSIDE_WORDS = re.compile("[\u200c\u200dʻ]|['’]{2}")
+"""What stands inside words here and may part them elsewhere."""
+_LETTERS = r"[[\p{L}\p{M}\u200c\u200d]--[ʻ]]++"
+_WORD = regex.compile(rf"{_LETTERS}(?:['’ʻ]++{_LETTERS})*+", regex.V1)
 
 
 @dataclass(slots=True)
@@ -117,39 +120,44 @@ class _Family:
         inside = regex.escape("".join(sorted("".join(letters))))
         self.letters = regex.compile(f"[{inside}]") if letters else None
         self.encodings = {name for pair in self.pairs.values() for telling in pair for name in telling.encodings}
+        self.no_evidence = {rival: Evidence(0, 0, own.is_needed) for rival, (own, _) in self.pairs.items()}
 
 
 _family = cache(_Family)
 
 
-def evidence(text: str, language: str) -> dict[str, Evidence]:
+def evidence(text: str, words: Sequence[str], language: str) -> Mapping[str, Evidence]:
     """What tells for a language and for each of its rivals.
 
     Args:
         text: running text.
+        words: of the text: letters and marks in a row, and what an apostrophe joins to them.
         language: any code; one without rivals has no evidence.
     """
     family = _family(language)
     if not family.pairs:
         return {}
-    words = Counter(word for word in _words(text) if word in family.words) if family.words else {}
-    letters = Counter(family.letters.findall(text)) if family.letters else {}
+    if family.words:
+        all_words = _WORD.findall(text.lower()) if _INSIDE_WORDS.search(text) else map(str.lower, words)
+        found = [word for word in all_words if word in family.words]
+    else:
+        found = []
+    signs = family.letters.findall(text) if family.letters else []
     outside = {name: _outside(text, name) for name in family.encodings}
+    if not (found or signs or any(outside.values())):
+        return family.no_evidence
+    word_counts, letter_counts = Counter(found), Counter(signs)
 
     def count(telling: _Telling) -> int:
         return (
-            sum(times for word, times in words.items() if word in telling.words)
-            + sum(times for letter, times in letters.items() if letter in telling.letters)
+            sum(times for word, times in word_counts.items() if word in telling.words)
+            + sum(times for letter, times in letter_counts.items() if letter in telling.letters)
             + sum(outside[name] for name in telling.encodings)
         )
 
     return {
         rival: Evidence(count(own), count(against), own.is_needed) for rival, (own, against) in family.pairs.items()
     }
-
-
-def _words(text: str) -> Sequence[str]:
-    return [word.strip(_APOSTROPHES) for word in _WORD.findall(text.lower())]
 
 
 _HAN = regex.compile(r"\p{Han}+")

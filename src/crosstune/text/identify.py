@@ -91,7 +91,7 @@ def identify(text: str) -> list[Candidate]:
     return identify_many([text])[0]
 
 
-def identify_many(texts: Sequence[str]) -> list[list[Candidate]]:
+def identify_many(texts: Sequence[str], sure: float = 1.0) -> list[list[Candidate]]:
     """The languages that each text may be in; what is found for one does not depend on the others.
 
     Text mostly in capitals is looked at in lower case, which the model has seen more of: on the paper's 452 prompts in
@@ -100,6 +100,7 @@ def identify_many(texts: Sequence[str]) -> list[list[Candidate]]:
 
     Args:
         texts: as for `identify`, any number.
+        sure: a candidate of more than this probability is the only one that is told.
 
     Returns:
         The candidates of each text, see `identify`.
@@ -109,10 +110,10 @@ def identify_many(texts: Sequence[str]) -> list[list[Candidate]]:
     """
     from crosstune.text.lid176 import batches
 
-    return [found for first, last in batches(texts) for found in _identify(texts[first:last])]
+    return [found for first, last in batches(texts) for found in _identify(texts[first:last], sure)]
 
 
-def _identify(texts: Sequence[str]) -> list[list[Candidate]]:
+def _identify(texts: Sequence[str], sure: float) -> list[list[Candidate]]:
     from crosstune.text.capitals import mostly_capitals
 
     # The detector parts words at the white space of ASCII only.
@@ -121,7 +122,7 @@ def _identify(texts: Sequence[str]) -> list[list[Candidate]]:
     labels, probabilities = _detector().most_probable(lines, _LABELS_ASKED)
     shared = _shared()[labels].max(axis=1)
     return [
-        _candidates(places, values, is_shared) if line and not line.isspace() else []
+        _candidates(places, values, is_shared, sure) if line and not line.isspace() else []
         for line, places, values, is_shared in zip(
             lines, labels.tolist(), probabilities.tolist(), shared.tolist(), strict=True
         )
@@ -137,8 +138,10 @@ def _shared() -> "NDArray[np.bool_]":
     return np.array([codes.count(code) > 1 for code in codes])
 
 
-def _candidates(labels: list[int], probabilities: list[float], is_shared: bool) -> list[Candidate]:
+def _candidates(labels: list[int], probabilities: list[float], is_shared: bool, sure: float) -> list[Candidate]:
     codes = _codes()
+    if probabilities[0] > sure:
+        return [Candidate(codes[labels[0]], probabilities[0])]
     if not is_shared:
         return [Candidate(codes[label], value) for label, value in zip(labels, probabilities, strict=True) if value]
     found: dict[str, float] = {}

@@ -147,22 +147,24 @@ def tokens(text: str, language: str) -> tuple[Token, ...]:
     ends: Sequence[int] = range(1, len(text) + 1)
     if clusters is not text or len(outline) != len(text) or "" in outlines:  # characters and units are not the same
         starts, ends = _places(clusters, outlines)
-    found: list[Token] = []
-
-    def add(value: str, start: int, end: int) -> None:
-        glued = outline[max(start - 2, 0) : start]
-        is_after = len(glued) == 2 and glued[1] == "'" and glued[0] not in "|' .,"
-        found.append(Token(value, starts[start], ends[end - 1], outline[start] == "l", is_after))
-
+    spans: list[tuple[str, int, int]] = []
     for token in _TOKEN.finditer(outline):
-        if token["several"]:
-            for part in _PART.finditer(outline, *token.span()):
-                add(part[0], *part.span())
-        elif token["number"]:
-            add(_number(token), *token.span())
+        start, end = token.span()
+        if not outline[start].isdigit():
+            spans.append(("".join(texts[start:end]), start, end))
+        elif token["several"]:
+            spans += [(part[0], *part.span()) for part in _PART.finditer(outline, start, end)]
         else:
-            add("".join(texts[token.start() : token.end()]), *token.span())
-    return tuple(found)
+            spans.append((_number(token), start, end))
+    return tuple(
+        Token(value, starts[start], ends[end - 1], outline[start] == "l", _is_glued(outline, start))
+        for value, start, end in spans
+    )
+
+
+def _is_glued(outline: str, start: int) -> bool:
+    """Whether an apostrophe alone parts a token from the one before it."""
+    return outline[start - 1 : start] == "'" and outline[start - 2 : start - 1] not in ("", "|", "'", " ", ".", ",")
 
 
 def _places(clusters: Sequence[str], outlines: Sequence[str]) -> tuple[list[int], list[int]]:

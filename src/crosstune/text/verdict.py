@@ -31,7 +31,7 @@ from crosstune.text.identify import Candidate, detector_identity, identify_many
 from crosstune.text.prose import letter_count
 from crosstune.text.second_opinion import has_second_opinion, second_opinions
 from crosstune.text.shares import parts_of
-from crosstune.text.word_lists import as_listed, keys_of, word_list, word_list_entries, word_lists_identity
+from crosstune.text.word_lists import known_words, word_list_entries, word_lists_identity
 
 LEAST_SHARE = 0.6
 """Of the letters: of two halves in two languages, neither is the language of the text."""
@@ -110,7 +110,7 @@ def verdicts(texts: Sequence[str], asked: Sequence[str]) -> list[Verdict]:
     """
     cut = [_parts(text) for text in texts]
     pieces = [piece for parts in cut for piece, _ in parts]
-    firsts, seconds = identify_many(pieces), second_opinions(pieces)
+    firsts, seconds = identify_many(pieces, _VERY_SURE), second_opinions(pieces)
     named = iter([_named(piece, first, second) for piece, first, second in zip(pieces, firsts, seconds, strict=True)])
     found = []
     for text, parts, language in zip(texts, cut, asked, strict=True):
@@ -171,13 +171,14 @@ def _verdict(text: str, parts: Sequence[_Part], asked: str) -> Verdict:
     total = sum(part.letters for part in parts)
     if total < LEAST_LETTERS:
         return NOTHING
+    words = _WORD.findall(text)
     by_first, by_second = Counter[str](), Counter[str]()
     for part in parts:
         by_first[part.first] += part.letters
         by_second[part.second] += part.letters
     proofs = {
         rival: proof
-        for rival, proof in evidence(text, asked).items()
+        for rival, proof in evidence(text, words, asked).items()
         # Serbian in Cyrillic is not Croatian.
         if scripts_of(rival) == scripts_of(asked) or letters_of_other_scripts(text, rival) <= _MOST_OTHER_SCRIPT * total
     }
@@ -203,7 +204,7 @@ def _verdict(text: str, parts: Sequence[_Part], asked: str) -> Verdict:
         if against:
             return Verdict(None, max(against, key=lambda rival: proofs[rival].against))
         is_proven = all(proof.own > proof.against for proof in proofs.values() if proof.is_needed)
-        return Verdict(True if is_proven and _fits(text, asked, total) else None, asked)
+        return Verdict(True if is_proven and _fits(text, words, asked, total) else None, asked)
     best = by_first.most_common(1)[0][0]
     if best == asked or best in joint:
         return Verdict(None, asked)
@@ -211,21 +212,22 @@ def _verdict(text: str, parts: Sequence[_Part], asked: str) -> Verdict:
     both = share >= LEAST_SHARE and agreed >= LEAST_SHARE
     # What ELD does not know, or calls otherwise, is another language all the same where it never says the asked one.
     neither = total >= FEW_LETTERS and len(parts) > 1 and share >= LEAST_SHARE and supported < LITTLE
-    is_told = own < LITTLE and (both or neither) and (best not in languages() or _has_its_words(text, best))
+    is_told = own < LITTLE and (both or neither) and (best not in languages() or _has_its_words(words, best))
     return Verdict(False if is_told else None, best)
 
 
-def _fits(text: str, language: str, letters: int) -> bool:
+def _fits(text: str, words: Sequence[str], language: str, letters: int) -> bool:
     """Whether a text's letters and words are those of a language."""
-    others = letters_of_other_scripts(text, language)
+    foreign = foreign_letters(text, language)
+    others = letters_of_other_scripts(text, language) if foreign else 0
     if others > _MOST_OTHER_SCRIPT * letters:
         return False
     if others and _prose_of_other_scripts(text, language) > _MOST_OTHER_PROSE * letters:
         return False
-    foreign = foreign_letters(text, language) - others
+    foreign -= others
     if foreign > 1 and foreign > _MOST_FOREIGN_LETTERS * letters:
         return False
-    return _has_its_words(text, language)
+    return _has_its_words(words, language)
 
 
 def _prose_of_other_scripts(text: str, language: str) -> int:
@@ -234,26 +236,26 @@ def _prose_of_other_scripts(text: str, language: str) -> int:
     return sum(letters_of_other_scripts(word, language) for word in words)
 
 
-def _has_its_words(text: str, language: str) -> bool:
+def _has_its_words(words: Sequence[str], language: str) -> bool:
     """True where no list tells."""
     entry = word_list_entries().get(language)
     if entry is None or not entry.words:
         return True
-    words = _WORD.findall(text)
     small = [word for word in words if not word[0].isupper()]
-    listed = word_list(language)
-    if len(small) >= _LEAST_SMALL * len(words) or text.isupper():
+    if len(small) >= _LEAST_SMALL * len(words) or " ".join(words).isupper():
         looked_at, least, common = (small or words), _LEAST_KNOWN, _COMMON
     else:
         looked_at, least, common = words, _LEAST_COMMONEST, _COMMONEST
     some = looked_at[:: -(-len(looked_at) // _WORDS_LOOKED_AT)] if looked_at else []
-    forms = [piece for word in some for piece in as_listed(word, language).split("'") if piece]
-    if not forms:
+    known = known_words(language)
+    known.learn(some)
+    found = [piece for word in some for piece in known[word]]
+    if not found:
         return False
-    found = listed.commonness(keys_of(forms))
-    if (found >= common).mean() >= least:
+    if sum(piece >= common for piece in found) >= least * len(found):
         return True
-    return common == _COMMON and len(forms) <= _FEW_WORDS and bool((found >= _RARE).mean() >= _LEAST_KNOWN_RARE)
+    rare = sum(piece >= _RARE for piece in found)
+    return common == _COMMON and len(found) <= _FEW_WORDS and rare >= _LEAST_KNOWN_RARE * len(found)
 
 
 def verdict_identity() -> Mapping[str, object]:

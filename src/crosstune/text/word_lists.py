@@ -41,6 +41,8 @@ if TYPE_CHECKING:  # numpy takes too long for a command that measures nothing
     Commonness = NDArray[np.float32]
 
 ANYTHING = "*"
+_MOST_KEPT = 30_000
+"""Words of one language; some 5 MB."""
 _CURLED = str.maketrans("’ʼ", "''")
 
 
@@ -170,6 +172,38 @@ class Pool:
 def word_list(language: str) -> WordList:
     """The list of a language in the table; kept."""
     return WordList(word_list_entries()[language].name)
+
+
+class KnownWords(dict[str, tuple[float, ...]]):
+    """How common words of one language are, as they stand in texts: of each of the pieces between apostrophes."""
+
+    def __init__(self, language: str) -> None:
+        """Knows no word yet.
+
+        Args:
+            language: a code in the table.
+        """
+        super().__init__()
+        self._language = language
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Looks up words that are new. Those of former calls may be forgotten then."""
+        words = dict.fromkeys(words)
+        if len(self) > _MOST_KEPT:
+            self.clear()
+        new = [word for word in words if word not in self]
+        if not new:
+            return
+        pieces = [[piece for piece in as_listed(word, self._language).split("'") if piece] for word in new]
+        keys = keys_of(itertools.chain.from_iterable(pieces))
+        found = iter(word_list(self._language).commonness(keys).tolist())
+        self.update((word, tuple(itertools.islice(found, len(some)))) for word, some in zip(new, pieces, strict=True))
+
+
+@cache
+def known_words(language: str) -> KnownWords:
+    """The words of a language in the table that were met; kept."""
+    return KnownWords(language)
 
 
 @cache
