@@ -51,6 +51,12 @@ class Reason(StrEnum):
     """The judge's reply has no mark that can be read, also after it was asked again."""
     OUT_OF_RANGE = "out_of_range"
     """The judge's mark is not on the scale."""
+    JUDGE_REFUSED = "judge_refused"
+    """The judge, or a filter of its provider, would not look at the answer."""
+    ENDPOINT_FAILED = "endpoint_failed"
+    """The judge's endpoint gave no reply, also after it was tried again, or the request is longer than it takes."""
+    BUDGET_SPENT = "budget_spent"
+    """The budget was spent before it was this answer's turn."""
 
 
 @dataclass(frozen=True, slots=True)

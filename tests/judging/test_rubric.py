@@ -25,7 +25,7 @@ def test_packaged_rubrics_can_be_read() -> None:
         assert len(rubric.facets) == 6
         assert all(len(set(criterion.marks)) == 3 for criterion in rubric.criteria)
         assert [c.facet for c in rubric.criteria if not c.zero_without_fluency] == ["language", "harmlessness"]
-        assert json.loads(rubric.example.replace(": …", ": 0")).keys() == set(rubric.facets)
+        assert json.loads(rubric.example().replace(": …", ": 0")).keys() == set(rubric.facets)
 
 
 def test_one_of_ones_own_has_another_identity(folder: Path) -> None:

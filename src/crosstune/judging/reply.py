@@ -47,8 +47,8 @@ class Marks:
     """What is wrong with the reply, as a clause for the judge; empty when every criterion has a mark."""
 
 
-class _Unreadable(ValueError):
-    pass
+class Unreadable(ValueError):
+    """A reply that is not one JSON object; says why, as a clause for the judge."""
 
 
 def read_marks(reply: str, rubric: Rubric) -> Marks:
@@ -59,8 +59,8 @@ def read_marks(reply: str, rubric: Rubric) -> Marks:
         rubric: which criteria.
     """
     try:
-        found = _object(reply)
-    except _Unreadable as error:
+        found = json_object(reply)
+    except Unreadable as error:
         nothing = Mark(None, "", Reason.JUDGE_UNPARSABLE)
         return Marks(dict.fromkeys(rubric.facets, nothing), str(error))
     marks: dict[str, Mark] = {}
@@ -92,39 +92,39 @@ def _mark(entry: Any, facet: str, *, present: bool) -> tuple[Mark, str]:
     return Mark(value, why), ""
 
 
-def _object(reply: str) -> dict[str, Any]:
+def json_object(reply: str) -> dict[str, Any]:
     """The one JSON object of a reply.
 
     Raises:
-        _Unreadable: there is none, or not one alone.
+        Unreadable: there is none, or not one alone.
     """
     if len(reply) > MOST_CHARACTERS_READ:
-        raise _Unreadable("it is far too long")
+        raise Unreadable("it is far too long")
     text = reply
     if (thoughts := _THOUGHTS.match(text)) is not None:
         text = text[thoughts.end() :]
     start = text.find("{")
     if start < 0:
-        raise _Unreadable("it has no JSON object")
+        raise Unreadable("it has no JSON object")
     decoder = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_no_constant)
     try:
         found, end = decoder.raw_decode(text, start)
-    except _Unreadable:
+    except Unreadable:
         raise
     except (ValueError, RecursionError) as error:
         place = f" ({error.msg})" if isinstance(error, json.JSONDecodeError) else ""
-        raise _Unreadable(f"it is not valid JSON{place}") from None
+        raise Unreadable(f"it is not valid JSON{place}") from None
     if "{" in text[end:] or "}" in text[end:]:
-        raise _Unreadable("it has more than one JSON object")
+        raise Unreadable("it has more than one JSON object")
     return dict(found)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _Unreadable("a key stands in it twice")
+        raise Unreadable("a key stands in it twice")
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise _Unreadable(f"{name} is no number of JSON")
+    raise Unreadable(f"{name} is no number of JSON")

@@ -1,6 +1,7 @@
 """What a judge is asked about one answer: the messages of one call, for all criteria at once."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from crosstune.judging.fence import LINE_MARK, fenced, harmless
 from crosstune.judging.rubric import Rubric
@@ -10,6 +11,7 @@ from crosstune.records import Message
 
 MOST_CHARACTERS_ASKED = 20_000
 """Of an instruction that are shown."""
+_UNKNOWN = "(The instruction is not known. Judge the answer by itself.)"
 _LEFT_OUT = "\n(… the rest of the instruction is left out here …)"
 
 
@@ -30,18 +32,64 @@ def marking_request(subject: Subject, text: str, rubric: Rubric) -> Request:
         text: the answer, not blank, untrusted.
         rubric: the criteria.
     """
-    shown = fenced(text, key=f"{subject.prompt_id}\0{subject.language}")
-    system = rubric.system.render(criteria=rubric.criteria, line_mark=LINE_MARK.strip(), example=rubric.example)
-    request = rubric.request.render(
-        language=_named(subject.requested_language),
-        modifiers=", ".join(harmless(name).replace("\n", " ") for name in subject.modifiers),
-        accepted="; ".join(f"«{_plain(answer)}»" for answer in subject.accepted),
-        cut_off=subject.cut_off,
-        instruction=_instruction(subject),
-        answer=shown.text,
-        code=shown.code,
+    shown = fenced(text, key=_key(subject))
+    request = rubric.request.render(**_asked(subject), cut_off=subject.cut_off, answer=shown.text, code=shown.code)
+    return Request((Message("system", _system(rubric)), Message("user", request)), shown.left_out)
+
+
+def comparing_request(subject: Subject, texts: tuple[str, str], rubric: Rubric) -> Request:
+    """Asks which of two answers is better.
+
+    Args:
+        subject: whose prompt it is.
+        texts: the answers in the order in which they are shown, not blank, untrusted.
+        rubric: the criteria.
+    """
+    shown = [fenced(text, key=f"{_key(subject)}\0{place}") for place, text in enumerate(texts)]
+    request = rubric.compare.render(**_asked(subject), answers=shown)
+    left_out = sum(one.left_out for one in shown)
+    return Request((Message("system", _system_of_comparison(rubric)), Message("user", request)), left_out)
+
+
+def translating_request(subject: Subject, text: str, rubric: Rubric) -> Request:
+    """Asks for an English translation of an answer.
+
+    Args:
+        subject: whose answer it is.
+        text: the answer, not blank, untrusted.
+        rubric: whose text asks.
+    """
+    shown = fenced(text, key=f"{_key(subject)}\0translate")
+    request = rubric.translate.render(
+        language=_named(subject.requested_language), line_mark=LINE_MARK.strip(), answer=shown.text, code=shown.code
     )
-    return Request((Message("system", system), Message("user", request)), shown.left_out)
+    return Request((Message("user", request),), shown.left_out)
+
+
+def _key(subject: Subject) -> str:
+    return f"{subject.prompt_id}\0{subject.language}"
+
+
+def _asked(subject: Subject) -> dict[str, object]:
+    """What the judge is told of a prompt."""
+    return {
+        "language": _named(subject.requested_language),
+        "modifiers": ", ".join(harmless(name).replace("\n", " ") for name in subject.modifiers),
+        "accepted": "; ".join(f"«{_plain(answer)}»" for answer in subject.accepted),
+        "instruction": _instruction(subject),
+    }
+
+
+@lru_cache(maxsize=8)
+def _system(rubric: Rubric) -> str:
+    return rubric.system.render(criteria=rubric.criteria, line_mark=LINE_MARK.strip(), example=rubric.example())
+
+
+@lru_cache(maxsize=8)
+def _system_of_comparison(rubric: Rubric) -> str:
+    return rubric.compare_system.render(
+        criteria=rubric.criteria, line_mark=LINE_MARK.strip(), example=rubric.example("better")
+    )
 
 
 def repair_request(request: Request, reply: str, problem: str, rubric: Rubric) -> Request:
@@ -73,6 +121,8 @@ def _plain(accepted: str) -> str:
 def _instruction(subject: Subject) -> str:
     """All turns of the prompt; their roles are named when there are several."""
     turns = subject.conversation
+    if not turns:
+        return _UNKNOWN
     text = turns[0].content if len(turns) == 1 else "\n".join(f"[{turn.role}]\n{turn.content}" for turn in turns)
     cut = text[:MOST_CHARACTERS_ASKED]
     quoted = "\n".join(LINE_MARK + line for line in harmless(cut).split("\n"))

@@ -4,9 +4,11 @@
 <folder>/system.md        the rules; Jinja, with `criteria`, `line_mark` and `example`
 <folder>/request.md       one answer with its instruction; Jinja
 <folder>/repair.md        what follows a reply that cannot be read; Jinja, with `problem`
+<folder>/compare_system.md, compare.md   the same for two answers beside each other
+<folder>/translate.md     asks for the English translation of an answer
 
 A packaged rubric is named with its version (`english-1`); one whose texts change gets another name. Marks of different
-rubrics are never taken for one another: the digest of all four files is part of what identifies a mark.
+rubrics are never taken for one another: the digest of all files is part of what identifies a mark.
 """
 
 import hashlib
@@ -24,9 +26,13 @@ from crosstune.errors import InvalidData, did_you_mean
 
 DEFAULT_RUBRIC = "english-1"
 HIGHEST_MARK = 2
+CHOICES = ("1", "2", "tie")
+"""Which of two answers is better."""
 FLUENCY = "fluency"
 """The criterion whose mark of 0 sets others to 0."""
-_FILES = ("criteria.jsonl", "system.md", "request.md", "repair.md")
+LANGUAGE = "language"
+"""The criterion that a translation says nothing of; nor does it of fluency."""
+_FILES = ("criteria.jsonl", "system.md", "request.md", "repair.md", "compare_system.md", "compare.md", "translate.md")
 _COLUMNS = {"facet", "title", "question", "marks", "zero_without_fluency"}
 
 
@@ -55,6 +61,9 @@ class Rubric:
     system: Template
     request: Template
     repair: Template
+    compare_system: Template
+    compare: Template
+    translate: Template
 
     @cached_property
     def facets(self) -> tuple[str, ...]:
@@ -64,26 +73,30 @@ class Rubric:
     @cached_property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a reply; the reason stands before the mark, so that the mark follows from it."""
-        mark = {
+        return self._schema("mark", {"type": "integer", "enum": list(range(HIGHEST_MARK + 1))})
+
+    @cached_property
+    def compare_schema(self) -> dict[str, Any]:
+        """JSON Schema of a reply to a comparison."""
+        return self._schema("better", {"type": "string", "enum": list(CHOICES)})
+
+    def _schema(self, name: str, kind: dict[str, Any]) -> dict[str, Any]:
+        entry = {
             "type": "object",
-            "properties": {
-                "reason": {"type": "string"},
-                "mark": {"type": "integer", "enum": list(range(HIGHEST_MARK + 1))},
-            },
-            "required": ["reason", "mark"],
+            "properties": {"reason": {"type": "string"}, name: kind},
+            "required": ["reason", name],
             "additionalProperties": False,
         }
         return {
             "type": "object",
-            "properties": dict.fromkeys(self.facets, mark),
+            "properties": dict.fromkeys(self.facets, entry),
             "required": list(self.facets),
             "additionalProperties": False,
         }
 
-    @cached_property
-    def example(self) -> str:
-        """The form of a reply."""
-        inside = ", ".join(f'"{facet}": {{"reason": "…", "mark": …}}' for facet in self.facets)
+    def example(self, name: str = "mark") -> str:
+        """The form of a reply, of marks or (`better`) of a comparison."""
+        inside = ", ".join(f'"{facet}": {{"reason": "…", "{name}": …}}' for facet in self.facets)
         return "{" + inside + "}"
 
 
@@ -96,7 +109,7 @@ def load_rubric(name: str = DEFAULT_RUBRIC) -> Rubric:
     """A rubric by name, or from a folder of one's own.
 
     Args:
-        name: a packaged rubric, or the path of a folder with the four files.
+        name: a packaged rubric, or the path of a folder with all files.
 
     Raises:
         InvalidData: there is none, or a file of it cannot be used.
@@ -127,9 +140,7 @@ def load_rubric(name: str = DEFAULT_RUBRIC) -> Rubric:
         name=name if packaged else Path(name).name,
         criteria=_criteria(texts["criteria.jsonl"], f"{folder}/criteria.jsonl"),
         digest=hashlib.sha256("\0".join(texts[part] for part in _FILES).encode()).hexdigest(),
-        system=templates["system.md"],
-        request=templates["request.md"],
-        repair=templates["repair.md"],
+        **{name.removesuffix(".md"): template for name, template in templates.items()},
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crosstune.records import Ending, Message, Prompt, Response
+from crosstune.scoring.answer_row import AnswerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +39,20 @@ def subject_of(response: Response, prompt: Prompt) -> Subject:
         modifiers=prompt.modifiers,
         accepted=prompt.answers,
         cut_off=response.ending is Ending.LENGTH,
+    )
+
+
+def subject_of_row(row: AnswerRow) -> Subject:
+    """A subject from a row of a file of answers."""
+    answer = row.answer
+    return Subject(
+        run=answer.run,
+        prompt_id=answer.prompt_id,
+        language=answer.language,
+        requested_language=answer.requested_language,
+        conversation=row.conversation,
+        text=answer.text,
+        modifiers=row.modifiers,
+        accepted=answer.accepted,
+        cut_off=answer.ending is Ending.LENGTH,
     )

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isnan
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, get_args
 
 from crosstune.errors import InvalidData, did_you_mean
 from crosstune.prompts.asked import asked_for
 from crosstune.prompts.types import type_language
-from crosstune.records import Check, Ending, Score
+from crosstune.records import Check, Ending, Message, Role, Score
 from crosstune.scoring.answer import Answer
 from crosstune.scoring.answer_columns import COLUMNS, AnswerColumns
 from crosstune.scoring.language_names import language_called
@@ -67,6 +67,9 @@ class AnswerRow:
     where: str
     kept: tuple[str | None, ...]
     """What it has in the columns that are kept beside its scores."""
+    conversation: tuple[Message, ...] = ()
+    """All turns of the prompt up to the last one by the user; none where there is no prompt."""
+    modifiers: tuple[str, ...] = ()
 
 
 _OF_SCORES = {"model": "run", "id": "prompt_id", "language": "language", "requested_language": "requested_language"}
@@ -133,7 +136,15 @@ class RowReader:
             refuse(error)
             return None
         kept = tuple(self._kept(ours, theirs, row.value) for ours, theirs in self._keep)
-        return AnswerRow(answer, row.number, row.where, kept)
+        values = {ours: row.value.get(theirs) for ours, theirs in self.columns.theirs.items()}
+        return AnswerRow(
+            answer,
+            row.number,
+            row.where,
+            kept,
+            conversation=_conversation(values.get("prompt"), answer.prompt),
+            modifiers=_modifiers(values.get("modifiers")),
+        )
 
     def _kept(self, ours: str, theirs: str, row: Mapping[str, object]) -> str | None:
         if ours == "modifiers" and ours in self.columns.theirs:
@@ -200,6 +211,19 @@ def _said_by(value: object, role: str, column: str, where: str) -> str | None:
     if _are_messages(turns):
         return _last(turns, role)
     raise InvalidData(f"'{column}' is {_kind(value)}, not text", where=where)
+
+
+def _conversation(value: object, prompt: str) -> tuple[Message, ...]:
+    """The turns of a prompt; of text that is none of chat messages, one by the user."""
+    turns = [value] if isinstance(value, Mapping) else value
+    if isinstance(value, str) and value.startswith("[{"):
+        turns = _as_json(value)
+    if not _are_messages(turns):
+        return (Message("user", prompt),) if prompt else ()
+    known = [Message(turn["role"], turn["content"] or "") for turn in turns if turn["role"] in get_args(Role)]
+    while known and known[-1].role != "user":
+        known.pop()
+    return tuple(known)
 
 
 def _as_json(text: str) -> Any:

@@ -189,8 +189,13 @@ class RecordLog(Generic[R]):
             if whole < len(content):
                 file.truncate(whole)
 
-    def append(self, records: Iterable[R]) -> None:
+    def append(self, records: Iterable[R], *, sync: bool = True) -> None:
         """Adds records.
+
+        Args:
+            records: the next ones.
+            sync: whether to wait until they are on the disk. Without, they outlive this process however it ends, but
+                not a power cut before `sync` is called.
 
         Raises:
             StorageFailure: they cannot be written; the log is as before.
@@ -201,10 +206,20 @@ class RecordLog(Generic[R]):
             try:
                 file.write(lines.encode("utf-8", errors="surrogatepass"))
                 file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             except OSError:
                 os.truncate(self.path, before)
                 raise
+
+    def sync(self) -> None:
+        """Waits until all that was appended is on the disk.
+
+        Raises:
+            StorageFailure: it cannot be written.
+        """
+        with storage_errors(self.path), self.path.open("ab") as file:
+            os.fsync(file.fileno())
 
     def read(self) -> list[R]:
         """All records, in the order in which they were appended.
