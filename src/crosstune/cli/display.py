@@ -33,7 +33,9 @@ class RunDisplay:
         self._seconds_left = {item.step.folder: item.seconds_left for item in plan.steps}
         self._guess = dict(self._seconds_left)
         self._total_seconds = max(sum(self._guess.values()), 1.0)
-        self._known = all(item.cost is None or item.cost.seconds is not None for item in plan.steps)
+        self._known = all(
+            item.state == "finished" or item.cost is None or item.cost.seconds is not None for item in plan.steps
+        )
         self._found = 0
         self._step_started = time.monotonic()
         self._first_done: int | None = None

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from crosstune.study.plan import Plan, PlannedCell, PlannedStep
 
 
+_AT_ENDPOINT = "–"
+"""What models behind an API take is their endpoint's affair."""
+
+
 def plan(
     study: StudyArgument,
     overrides: SetOption = None,
@@ -61,16 +65,14 @@ def show_plan(plan: "Plan") -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for (base_model, data, tuning), cells in groups.items():
         planned = [step for cell in cells for step in (cell.training, cell.generation) if step is not None]
-        left = [step for step in planned if step.state != "finished"]
-        unknown = any(step.cost is None or step.cost.seconds is None for step in left)
         table.add_row(
             Padding(escape(data), (0, 0, 0, 2)) if data else f"[bold]{escape(base_model)}[/bold]",
             escape(tuning),
             _rates(cells),
             _done(planned),
             amount(sum(step.cost.tokens for step in planned if step.cost)),
-            duration(None if unknown else sum(step.seconds_left for step in left)) if left else "",
-            _largest([step.cost.memory_bytes if step.cost else None for step in planned]),
+            _time_left(planned),
+            _largest(planned),
         )
     print_table(table)
     finished = sum(step.state == "finished" for step in plan.steps)
@@ -82,9 +84,12 @@ def show_plan(plan: "Plan") -> None:
         soft_wrap=True,
     )
     if finished < len(plan.steps):
+        here = f"about [bold]{duration(plan.seconds_left)}[/bold] on {escape(plan.machine.name)} ({basis})"
+        times = [here] if plan.works_here else []
+        times += ["answers of API models at the endpoint's speed"] if plan.asks_apis else []
+        memory = f"{size(plan.peak_memory_bytes)} of memory, " if plan.works_here else ""
         console.print(
-            f"left: about [bold]{duration(plan.seconds_left)}[/bold] on {escape(plan.machine.name)} ({basis}), "
-            f"at most {amount(plan.tokens_left)} tokens, {size(plan.peak_memory_bytes)} of memory, "
+            f"left: {' and '.join(times)}, at most {amount(plan.tokens_left)} tokens, {memory}"
             f"{size(plan.disk_bytes)} of disk",
             soft_wrap=True,
         )
@@ -94,8 +99,12 @@ def show_plan(plan: "Plan") -> None:
 
 
 def _group(cell: "PlannedCell") -> tuple[str, str, str]:
+    from crosstune.study.grid import ApiCell
+
     known = cell.steps.cell
     settings = "".join(f", {path.split('.')[-1]} {value}" for path, value in known.axes.items())
+    if isinstance(known, ApiCell):
+        return known.model.label, "", "API" + settings
     if known.tuning is None:
         return known.base_model.name, "", "untuned" + settings
     return known.base_model.name, known.tuning.instructions.name, known.tuning.adaptation.name + settings
@@ -116,8 +125,25 @@ def _done(steps: "list[PlannedStep]") -> str:
     return f"[yellow]{text}…[/yellow]" if any(step.state == "partial" for step in steps) else text
 
 
-def _largest(amounts: list[int | None]) -> str:
+def _time_left(planned: "list[PlannedStep]") -> str:
+    left = [step for step in planned if step.state != "finished"]
+    if not left:
+        return ""
+    if _elsewhere(left):
+        return _AT_ENDPOINT
+    unknown = any(step.cost is None or step.cost.seconds is None for step in left)
+    return duration(None if unknown else sum(step.seconds_left for step in left))
+
+
+def _largest(planned: "list[PlannedStep]") -> str:
+    if _elsewhere(planned):
+        return _AT_ENDPOINT
+    amounts = [step.cost.memory_bytes if step.cost else None for step in planned]
     return size(None if None in amounts else max((item for item in amounts if item is not None), default=0))
+
+
+def _elsewhere(planned: "list[PlannedStep]") -> bool:
+    return all(step.cost is not None and step.cost.elsewhere for step in planned)
 
 
 def _as_data(plan: "Plan") -> dict[str, Any]:
@@ -127,6 +153,7 @@ def _as_data(plan: "Plan") -> dict[str, Any]:
         "prompts": plan.prompts,
         "configurations": len(plan.cells),
         "seconds_left": plan.seconds_left,
+        "waits_for_endpoints": plan.asks_apis,
         "tokens_left": plan.tokens_left,
         "peak_memory_bytes": plan.peak_memory_bytes,
         "disk_bytes": plan.disk_bytes,

@@ -5,8 +5,9 @@ each kind of adaptation: `{full: [1e-5], lora: [1e-4]}`.
 """
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
@@ -25,6 +26,53 @@ class BaseModelConfig(BaseModel):
     """A packaged model (`gemma-3-270m`), a folder, or a hub id (`org/name` or `org/name@revision`)."""
     chat_format: str | None = None
     """Chat format for tuning and answering; None: the one usual for this model, else chatml."""
+
+
+class ApiModelConfig(BaseModel):
+    """A model behind an API that answers as it is: hosted, or on a server of one's own.
+
+    Its key is read from the environment when it is asked, and belongs in no study file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    model: str
+    """Provider and model, as Inspect names them: `openai/gpt-5-mini`, `anthropic/<model>`, or
+    `openai-api/<service>/<model>` for a server that speaks OpenAI's protocol (its key is `<SERVICE>_API_KEY`)."""
+    base_url: str | None = None
+    """Address of the API, such as `http://127.0.0.1:8080/v1`; None: the provider's own, or `<SERVICE>_BASE_URL`."""
+    name: str | None = Field(default=None, min_length=1)
+    """What tables and the report call it; None: as `model`."""
+    connections: int = Field(default=10, ge=1)
+    """Calls under way at once. Changes speed and not results."""
+
+    @field_validator("model")
+    @classmethod
+    def _has_provider(cls, model: str) -> str:
+        provider, _, name = model.partition("/")
+        if not provider or not name or any(character.isspace() for character in model):
+            raise ValueError(f"should be provider/model, such as openai/gpt-5-mini, not {model!r}")
+        return model
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, base_url: str | None) -> str | None:
+        if base_url is None:
+            return None
+        try:
+            parts = urlsplit(base_url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"should be an address such as http://127.0.0.1:8080/v1, not {base_url!r}")
+        if "@" in parts.netloc or parts.query:
+            raise ValueError("should hold no key or password: keys are read from the environment")
+        return base_url
+
+    @property
+    def label(self) -> str:
+        """What tables and the report call it."""
+        return self.name or self.model
 
 
 class SelectConfig(BaseModel):
@@ -48,6 +96,10 @@ def _as_list(value: Any) -> Any:
 
 def _models(value: Any) -> Any:
     return [{"name": item} if isinstance(item, str) else item for item in _as_list(value)]
+
+
+def _api_models(value: Any) -> Any:
+    return [{"model": item} if isinstance(item, str) else item for item in _as_list(value)]
 
 
 def _expanded(items: list[Any], model: type[BaseModel]) -> list[Any]:
@@ -115,10 +167,13 @@ class StudyConfig(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
     """Names the study's folder of results; letters, digits, and `. _ -`."""
-    base_models: Annotated[list[BaseModelConfig], BeforeValidator(_models), Field(min_length=1)]
-    """Axis: the pretrained models to tune. Each is also answered untuned, as the row to compare with."""
+    base_models: Annotated[list[BaseModelConfig], BeforeValidator(_models)] = []
+    """Axis: the pretrained models to tune. Each is also answered untuned, as the row to compare with. May be empty
+    where there are `api_models`."""
+    api_models: Annotated[list[ApiModelConfig], BeforeValidator(_api_models)] = []
+    """Axis: models behind an API, which answer the same prompts and are not tuned."""
     instructions: Annotated[list[InstructionsConfig], BeforeValidator(_instructions)] = []
-    """Axis: the data to tune on. Empty: only the untuned base models are evaluated."""
+    """Axis: the data to tune on. Empty: only the untuned base models and the API models are evaluated."""
     adaptation: Annotated[list[Adaptation], BeforeValidator(_adaptations), Field(min_length=1)] = [
         Adaptation(lora=Lora())
     ]

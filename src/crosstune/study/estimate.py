@@ -29,6 +29,8 @@ class Cost:
     """Of the result."""
     scratch_bytes: int | None = 0
     """More disk while it runs, for checkpoints."""
+    elsewhere: bool = False
+    """Whether the work is done at an endpoint: its time is not known, and it needs no memory here."""
 
 
 def linear_parameters(shape: ModelShape) -> int:
@@ -83,6 +85,16 @@ def training_cost(
     return Cost(tokens, seconds, weights + activations, saved, _CHECKPOINTS_KEPT * 12 * trained)
 
 
+def _answers_bytes(prompts: int, max_new_tokens: int) -> int:
+    return prompts * (200 + 4 * max_new_tokens)
+
+
+def api_cost(prompts: int, max_new_tokens: int) -> Cost:
+    """What answers of a model behind an API take if every answer is as long as it may be."""
+    disk = _answers_bytes(prompts, max_new_tokens)
+    return Cost(prompts * max_new_tokens, None, None, disk, elsewhere=True)
+
+
 def generation_cost(
     shape: ModelShape | None,
     prompts: int,
@@ -92,7 +104,7 @@ def generation_cost(
 ) -> Cost:
     """What answering takes if every answer is as long as it may be."""
     tokens = prompts * config.max_new_tokens
-    disk = prompts * (200 + 4 * config.max_new_tokens)
+    disk = _answers_bytes(prompts, config.max_new_tokens)
     seconds = tokens / measured_tokens_per_second if measured_tokens_per_second else None
     if shape is None:
         return Cost(tokens, seconds, None, disk)

@@ -23,21 +23,30 @@ from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.load import prompts_identity
 from crosstune.scoring.score import scorer_identities
 from crosstune.steps.step import Step
-from crosstune.study import stages
+from crosstune.study import answering, stages
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import step_identity
 from crosstune.study.document import Location
-from crosstune.study.grid import TRAINING_SPEED, Cell, Tuning
+from crosstune.study.grid import TRAINING_SPEED, AnyCell, ApiCell, Cell, Tuning
 
 # Raised when the code of a stage changes what it writes; results of an older version are then made again.
-VERSIONS = {"instructions": 1, "prompts": 1, "training": 1, "generation": 1, "scoring": 1, "results": 2, "report": 3}
+VERSIONS = {
+    "instructions": 1,
+    "prompts": 1,
+    "training": 1,
+    "generation": 1,
+    "generation over an API": 1,
+    "scoring": 1,
+    "results": 2,
+    "report": 3,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class CellSteps:
-    """The steps of one cell; `training` is None for an untuned base model."""
+    """The steps of one cell; `training` is None for an untuned base model and for a model behind an API."""
 
-    cell: Cell
+    cell: AnyCell
     training: Step | None
     generation: Step
     scoring: Step
@@ -55,7 +64,7 @@ class StudyGraph:
 
 def build_graph(
     config: StudyConfig,
-    cells: Sequence[Cell],
+    cells: Sequence[AnyCell],
     base: Path,
     study_yaml: str,
     *,
@@ -79,7 +88,8 @@ def build_graph(
     with placed(where(("prompts", "sets"))):
         prompts = _prompts(config.prompts, base)
     with placed(where(("base_models",))):
-        models = {model: model_identity(model) for model in {cell.base_model: None for cell in cells}}
+        used = {cell.base_model: None for cell in cells if isinstance(cell, Cell)}
+        models = {model: model_identity(model) for model in used}
     instructions: dict[str, Step] = {}
     for item in config.instructions:
         with placed(where(("instructions",))):
@@ -88,10 +98,13 @@ def build_graph(
     steps = []
     for cell in cells:
         training = None
-        if cell.tuning is not None:
+        if isinstance(cell, Cell) and cell.tuning is not None:
             data = instructions[cell.tuning.instructions.model_dump_json()]
             training = _training(cell, cell.tuning, models[cell.base_model], data)
-        generation = _generation(cell, models[cell.base_model], prompts, training)
+        if isinstance(cell, ApiCell):
+            generation = _generation_over_api(cell, prompts)
+        else:
+            generation = _generation(cell, models[cell.base_model], prompts, training)
         steps.append(CellSteps(cell, training, generation, _scoring(cell, config.scorers, prompts, generation)))
     results = _results(config, steps, prompts, list(instructions.values()), base)
     return StudyGraph(prompts, tuple(steps), results, _report(config, results, study_yaml, missing))
@@ -172,11 +185,26 @@ def _generation(cell: Cell, model: Mapping[str, Any], prompts: Step, training: S
             "seed": cell.tuning.seed if cell.tuning is not None else 0,
         },
         inputs={"prompts": prompts, **({"training": training} if training is not None else {})},
-        run=partial(stages.answer, cell=cell),
+        run=partial(answering.answer, cell=cell),
     )
 
 
-def _scoring(cell: Cell, scorers: Sequence[str], prompts: Step, generation: Step) -> Step:
+def _generation_over_api(cell: ApiCell, prompts: Step) -> Step:
+    return Step(
+        kind="generation",
+        name=cell.name,
+        version=VERSIONS["generation over an API"],
+        config={
+            "api_model": cell.model.model,
+            "base_url": cell.model.base_url,
+            "generation": cell.generation.identity(),
+        },
+        inputs={"prompts": prompts},
+        run=partial(answering.answer_over_api, cell=cell),
+    )
+
+
+def _scoring(cell: AnyCell, scorers: Sequence[str], prompts: Step, generation: Step) -> Step:
     return Step(
         kind="scoring",
         name=cell.name,
@@ -237,8 +265,20 @@ def _report(config: StudyConfig, results: Step, study_yaml: str, missing: Sequen
     )
 
 
-def cell_row(cell: Cell) -> dict[str, Any]:
-    """A cell as a row of the table of configurations."""
+def cell_row(cell: AnyCell) -> dict[str, Any]:
+    """A cell as a row of the table of configurations; `api` stands in the rows of models behind an API alone."""
+    if isinstance(cell, ApiCell):
+        return {
+            "run": cell.name,
+            "base_model": cell.model.label,
+            "instructions": "",
+            "adaptation": "none",
+            "learning_rate": None,
+            "seed": None,
+            "tuned": False,
+            "api": True,
+            **cell.axes,
+        }
     tuning = cell.tuning
     return {
         "run": cell.name,

@@ -1,4 +1,4 @@
-"""The cells of a study: one for each configuration to tune, and one for each untuned base model to compare with."""
+"""The cells of a study: one for each configuration to tune, each untuned base model and each model behind an API."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import BaseModel as PydanticModel
 
 from crosstune.errors import InvalidStudy
+from crosstune.generation.api_config import SENT, ApiConfig, api_config
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.models.base import BaseModel, resolve_base_model
-from crosstune.study.config import StudyConfig
+from crosstune.study.config import ApiModelConfig, StudyConfig
 from crosstune.study.document import Location
 from crosstune.training.config import Adaptation, TrainingConfig
 
@@ -48,6 +49,29 @@ class Cell:
     tuning: Tuning | None
     generation: GenerationConfig
     axes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCell:
+    """One row of the study: a model behind an API, as it is, that answers all prompts.
+
+    Attributes:
+        name: unique in the study; the `run` of its responses and scores.
+        axes: as of `Cell`, but only of settings that the API is told.
+    """
+
+    name: str
+    model: ApiModelConfig
+    generation: ApiConfig
+    axes: dict[str, Any]
+
+    @property
+    def tuning(self) -> None:
+        """It is never tuned."""
+        return None
+
+
+AnyCell = Cell | ApiCell
 
 
 def varying(configs: Sequence[PydanticModel], section: str, no_axes: Collection[str] = ()) -> list[dict[str, Any]]:
@@ -101,8 +125,8 @@ def _anywhere(location: Location) -> str | None:
 
 def expand(
     config: StudyConfig, base_folder: Path | None = None, where: Callable[[Location], str | None] = _anywhere
-) -> list[Cell]:
-    """The cells of a study, each base model's untuned cell before its tuned ones.
+) -> list[AnyCell]:
+    """The cells of a study, each base model's untuned cell before its tuned ones, and models behind an API last.
 
     Args:
         config: the study.
@@ -111,7 +135,8 @@ def expand(
 
     Raises:
         ModelUnavailable: a base model is unknown.
-        InvalidStudy: two cells are the same, an adaptation has no learning rate, or examples may exceed a context.
+        InvalidStudy: two cells are the same, an adaptation has no learning rate, examples may exceed a context, or a
+            model behind an API is listed twice or called what another model is called.
     """
     for adaptation in config.adaptation:
         if config.instructions and not getattr(config.learning_rate, adaptation.kind):
@@ -122,7 +147,7 @@ def expand(
             )
     generations = list(zip(config.generation, varying(config.generation, "generation", GENERATION_SPEED), strict=True))
     names_used = [model.name for model in config.base_models]
-    cells = []
+    cells: list[AnyCell] = []
     for index, model in enumerate(config.base_models):
         base = resolve_base_model(model.name, where=where(("base_models", index)), base=base_folder)
         chat_format = model.chat_format or base.chat_format or DEFAULT_CHAT_FORMAT
@@ -139,6 +164,7 @@ def expand(
                 how = f"{tuning.instructions.name}_{adapted}_lr{rate}_s{tuning.seed}{_slug(axes)}"
                 name = f"{short}_{how}{ending}"
                 cells.append(Cell(name, base, chat_format, tuning, generation, {**axes, **generation_axes}))
+    cells += _api_cells(config, generations, {cell.base_model.name for cell in cells if isinstance(cell, Cell)}, where)
     names = [cell.name for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -148,3 +174,33 @@ def expand(
             hint="remove the repeated value, or give sets of instructions of the same name a `label` each",
         )
     return cells
+
+
+def _api_cells(
+    config: StudyConfig,
+    generations: Sequence[tuple[GenerationConfig, dict[str, Any]]],
+    taken: set[str],
+    where: Callable[[Location], str | None],
+) -> Iterator[ApiCell]:
+    """One for each model and each setting of generation that it is told; what it is not told makes no further row."""
+    settings: dict[str, tuple[ApiConfig, dict[str, Any]]] = {}
+    for generation, axes in generations:
+        told = api_config(generation)
+        kept = {path: value for path, value in axes.items() if path.partition(".")[2] in SENT}
+        settings.setdefault(told.model_dump_json(), (told, kept))
+    taken, listed = set(taken), set()
+    for index, model in enumerate(config.api_models):
+        if (model.model, model.base_url) in listed:
+            raise InvalidStudy(
+                f"'{model.model}' is listed twice", where=where(("api_models", index)), hint="remove one of them"
+            )
+        listed.add((model.model, model.base_url))
+        if model.label in taken:
+            raise InvalidStudy(
+                f"two models are called '{model.label}'",
+                where=where(("api_models", index)),
+                hint="give one of them another `name`, or remove it",
+            )
+        taken.add(model.label)
+        for told, axes in settings.values():
+            yield ApiCell(model.label.replace("/", "-") + _slug(axes), model, told, axes)

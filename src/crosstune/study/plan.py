@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from crosstune.generation.api_config import not_sent
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.language_file import LANGUAGES_FOLDER, language_of_path
 from crosstune.prompts.load import prompt_counts, prompt_notes
@@ -16,8 +18,9 @@ from crosstune.steps.step import Step
 from crosstune.steps.store import State, Store, read_manifest
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import DataOverlaps
-from crosstune.study.estimate import Cost, generation_cost, training_cost
+from crosstune.study.estimate import Cost, api_cost, generation_cost, training_cost
 from crosstune.study.graph import CellSteps, StudyGraph
+from crosstune.study.grid import ApiCell
 from crosstune.study.machines import Machine, accelerator, this_machine
 
 _LOOK_BACK = 40
@@ -85,26 +88,43 @@ class Plan:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds of all that is not finished; None when a cost is unknown."""
-        unfinished = [item for item in self.steps if item.state is not State.FINISHED]
-        unknown = any(item.cost is not None and item.cost.seconds is None for item in unfinished)
+        """Estimated seconds of all that is left to do here; None when a cost is unknown."""
+        unknown = any(cost.seconds is None for cost in self._costs_here)
         return None if unknown else sum(item.seconds_left for item in self.steps)
+
+    @property
+    def asks_apis(self) -> bool:
+        """Whether answers of models behind an API are missing, which come at the speed of their endpoints."""
+        return any(cost.elsewhere for cost in self._costs)
+
+    @property
+    def works_here(self) -> bool:
+        """Whether anything is left to do but what endpoints do, and what takes next to nothing."""
+        return bool(self._costs_here) or not self.asks_apis
+
+    @property
+    def _costs(self) -> list[Cost]:
+        return [item.cost for item in self.steps if item.cost and item.state is not State.FINISHED]
+
+    @property
+    def _costs_here(self) -> list[Cost]:
+        return [cost for cost in self._costs if not cost.elsewhere]
 
     @property
     def tokens_left(self) -> int:
         """Training and generation tokens of all that is not finished."""
-        return sum(item.cost.tokens for item in self.steps if item.cost and item.state is not State.FINISHED)
+        return sum(cost.tokens for cost in self._costs)
 
     @property
     def peak_memory_bytes(self) -> int | None:
         """Memory of the hungriest unfinished step; None when unknown for any."""
-        needs = [item.cost.memory_bytes for item in self.steps if item.cost and item.state is not State.FINISHED]
+        needs = [cost.memory_bytes for cost in self._costs_here]
         return None if any(need is None for need in needs) else max((need or 0 for need in needs), default=0)
 
     @property
     def disk_bytes(self) -> int | None:
         """Disk that the unfinished steps need, checkpoints of one training at a time included; None when unknown."""
-        costs = [item.cost for item in self.steps if item.cost and item.state is not State.FINISHED]
+        costs = self._costs
         if any(cost.disk_bytes is None or cost.scratch_bytes is None for cost in costs):
             return None
         kept = sum(cost.disk_bytes or 0 for cost in costs)
@@ -136,6 +156,12 @@ def make_plan(
     for steps in graph.cells:
         cell = steps.cell
         training = None
+        if isinstance(cell, ApiCell):
+            plan_step(graph.prompts, None, False)
+            generation = plan_step(steps.generation, api_cost(prompts, cell.generation.max_new_tokens), False)
+            plan_step(steps.scoring, None, False)
+            cells.append(PlannedCell(steps, None, generation))
+            continue
         if steps.training is not None and cell.tuning is not None:
             plan_step(steps.training.inputs["instructions"], None, False)
             speed = speeds.find(steps.training) if speeds else None
@@ -152,7 +178,7 @@ def make_plan(
     plan_step(graph.report, None, False)
     plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, ())
     about_data = (*_mixture_notes(overlaps), *_language_file_notes(config.prompts))
-    notes = (*about_data, *prompt_notes(config.prompts, base), *_notes(plan))
+    notes = (*about_data, *prompt_notes(config.prompts, base), *_notes(plan), *_api_notes(config, plan))
     return replace(plan, notes=notes, overlaps=tuple(overlaps))
 
 
@@ -176,8 +202,8 @@ def _language_file_notes(prompts: PromptsConfig) -> Iterator[str]:
 def _notes(plan: Plan) -> Iterator[str]:
     from crosstune.models.prepare import preparation_note
 
-    models = {cell.steps.cell.base_model: None for cell in plan.cells if cell.generation.state is not State.FINISHED}
-    for model in models:
+    unfinished = [item.steps.cell for item in plan.cells if item.generation.state is not State.FINISHED]
+    for model in {cell.base_model: None for cell in unfinished if not isinstance(cell, ApiCell)}:
         note = preparation_note(model)
         if note is not None:
             yield note
@@ -190,6 +216,20 @@ def _notes(plan: Plan) -> Iterator[str]:
             f"{plan.machine.memory_bytes / 2**30:.0f} GiB: lower training.tokens_per_device_batch, set "
             "training.gradient_checkpointing, use lora, or use a larger device"
         )
+
+
+def _api_notes(config: StudyConfig, plan: Plan) -> Iterator[str]:
+    if not plan.asks_apis:
+        return
+    if find_spec("inspect_ai") is None:
+        yield "models behind an API need the package inspect-ai: pip install 'crosstune[judge]'"
+    kept_here: dict[str, dict[str, None]] = {}
+    for generation in config.generation:
+        for name, value in not_sent(generation).items():
+            kept_here.setdefault(name, {})[str(value)] = None
+    if kept_here:
+        listed = ", ".join(f"{name} {' and '.join(values)}" for name, values in kept_here.items())
+        yield f"API models are not told generation's {listed}: their answers are made without"
 
 
 class _MeasuredSpeeds:

@@ -17,6 +17,8 @@ def resolved_yaml(data: dict[str, Any]) -> str:
     config = StudyConfig.model_validate(data)
     resolved: dict[str, Any] = {}
     for name in StudyConfig.model_fields:
+        if name == "api_models" and not config.api_models:
+            continue  # such studies mean what they meant before there was this key, and keep their identity
         if name in data:
             resolved[name] = data[name]
         elif name not in ("training", "generation", "learning_rate", "adaptation"):

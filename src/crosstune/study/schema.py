@@ -33,6 +33,7 @@ def study_schema() -> dict[str, Any]:
     text = {"type": "string"}
     adaptation = {"anyOf": [{"$ref": f"#/$defs/{Adaptation.__name__}"}, {"enum": list(ADAPTATION_KINDS)}]}
     _replace(properties, "base_models", _some({"anyOf": [text, {"$ref": "#/$defs/BaseModelConfig"}]}))
+    _replace(properties, "api_models", _some({"anyOf": [text, {"$ref": "#/$defs/ApiModelConfig"}]}))
     _replace(properties, "instructions", _some({"anyOf": [text, {"$ref": "#/$defs/InstructionsConfig"}]}))
     _replace(properties, "adaptation", _some(adaptation))
     _replace(properties, "seeds", _some(properties["seeds"]["items"]))
@@ -40,6 +41,7 @@ def study_schema() -> dict[str, Any]:
     for key, field in StudyConfig.model_fields.items():
         if field.description:
             properties[key]["description"] = field.description
+    schema["anyOf"] = [{"required": ["base_models"]}, {"required": ["api_models"]}]
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "crosstune study"
     return schema

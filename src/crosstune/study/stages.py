@@ -3,21 +3,18 @@
 instructions/   conversations.parquet; overlaps.json where some were left out
 prompts/        prompts.parquet
 training/       model/ (adapter or checkpoint), curve.parquet, training.json
-generation/     responses.parquet, generation.json
+generation/     responses.parquet, generation.json (see answering)
 scoring/        scores.parquet
 results/        cells.parquet, prompts.parquet, responses.parquet, scores.parquet, curves.parquet, overlaps.parquet
 report/         report.html
 """
 
-import gc
 import json
 import shutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crosstune.errors import InvalidData
 from crosstune.instructions.config import InstructionsConfig
@@ -26,11 +23,9 @@ from crosstune.records import Conversation, Prompt, Response, Score
 from crosstune.steps.step import Workspace
 from crosstune.steps.store import read_manifest
 from crosstune.storage.atomic import write_atomic
+from crosstune.study.answering import freed_memory
 from crosstune.study.config import Action, SelectConfig
 from crosstune.study.grid import Cell, Tuning
-
-if TYPE_CHECKING:
-    from crosstune.storage.tables import RecordLog
 
 
 def write_conversations(
@@ -89,7 +84,7 @@ def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
         (workspace.out / "curve.jsonl").unlink(missing_ok=True)
         return
     conversations = read_table(workspace.inputs["instructions"] / "conversations.parquet", Conversation)
-    with _freed_memory():
+    with freed_memory():
         train(
             conversations,
             model_folder=prepare(cell.base_model, workspace.on_progress),
@@ -103,70 +98,6 @@ def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
             base_model_name=cell.base_model.location if cell.base_model.kind == "hub" else None,
             base_model_revision=cell.base_model.revision,
         )
-
-
-def answer(workspace: Workspace, *, cell: Cell) -> None:
-    """Lets the cell's model, tuned or not, answer every prompt."""
-    from crosstune.generation.backends.transformers import generate
-    from crosstune.models.prepare import prepare
-    from crosstune.storage.tables import read_table, write_table
-
-    if (workspace.out / "generation.json").is_file():  # written last: killed between that and the step's completion
-        (workspace.out / "responses.jsonl").unlink(missing_ok=True)
-        return
-    base = prepare(cell.base_model, workspace.on_progress)
-    tuned = workspace.inputs["training"] / "model" if "training" in workspace.inputs else None
-    is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
-    log = _log_of(cell.name, workspace.out / "responses.jsonl")
-    with _freed_memory():
-        generate(
-            read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt),
-            run=cell.name,
-            model_folder=base if tuned is None or is_adapter else tuned,
-            adapter=tuned if is_adapter else None,
-            chat_format=cell.chat_format,
-            config=cell.generation,
-            seed=cell.tuning.seed if cell.tuning is not None else 0,
-            log=log,
-            on_progress=workspace.on_progress,
-        )
-    responses = sorted(log.read(), key=lambda response: (response.language, response.prompt_id))
-    write_table(workspace.out / "responses.parquet", Response, responses)
-    seconds = sum(response.seconds for response in responses)
-    tokens = sum(response.completion_tokens for response in responses)
-    summary = {
-        "answers": len(responses),
-        "completion_tokens": tokens,
-        "seconds": seconds,
-        "tokens_per_second": tokens / seconds if seconds else None,
-    }
-    write_atomic(workspace.out / "generation.json", json.dumps(summary, indent=1))
-    log.path.unlink()
-
-
-def _log_of(run: str, path: Path) -> "RecordLog[Response]":
-    """The log of answers of a step, which may have been begun under another name of the cell."""
-    from crosstune.storage.tables import RecordLog
-
-    log = RecordLog(path, Response)
-    begun = log.read()
-    if any(response.run != run for response in begun):
-        renamed = RecordLog(path.with_name("renamed.jsonl"), Response)
-        renamed.path.write_bytes(b"")
-        renamed.append([replace(response, run=run) for response in begun])
-        renamed.path.replace(path)
-    return log
-
-
-@contextmanager
-def _freed_memory() -> Iterator[None]:
-    """Gives a model's memory back at once: the next step runs in the same process."""
-    try:
-        yield
-    finally:
-        gc.collect()
-        if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
 
 def rate(workspace: Workspace, *, scorers: Sequence[str]) -> None:
@@ -196,6 +127,8 @@ def collect(
     columns = list(dict.fromkeys(key for row in cells for key in row))
     frame = pl.DataFrame([{key: row.get(key) for key in columns} for row in cells], infer_schema_length=None)
     typed = frame.with_columns(pl.col("learning_rate").cast(pl.Float64), pl.col("seed").cast(pl.Int64))
+    if "api" in columns:
+        typed = typed.with_columns(pl.col("api").fill_null(value=False))
     write_parquet(workspace.out / "cells.parquet", typed)
     write_parquet(workspace.out / "prompts.parquet", read_frame(workspace.inputs["prompts"] / "prompts.parquet"))
     for kind, table in (("generation", "responses"), ("scoring", "scores")):

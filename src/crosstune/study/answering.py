@@ -1,0 +1,121 @@
+"""The generation stage: lets the model of a cell answer every prompt, here or over an API, and writes its tables.
+
+responses.jsonl      while answers are coming
+responses.parquet    all of them
+generation.json      how many, and how fast; written last
+"""
+
+import gc
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crosstune.records import Prompt, Response
+from crosstune.steps.step import Workspace
+from crosstune.storage.atomic import write_atomic
+from crosstune.study.grid import ApiCell, Cell
+
+if TYPE_CHECKING:
+    from crosstune.storage.tables import RecordLog
+
+
+def answer(workspace: Workspace, *, cell: Cell) -> None:
+    """Lets the cell's model, tuned or not, answer every prompt."""
+    from crosstune.generation.backends.transformers import generate
+    from crosstune.models.prepare import prepare
+    from crosstune.storage.tables import read_table
+
+    if _is_answered(workspace):
+        return
+    base = prepare(cell.base_model, workspace.on_progress)
+    tuned = workspace.inputs["training"] / "model" if "training" in workspace.inputs else None
+    is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
+    log = _log_of(cell.name, workspace.out / "responses.jsonl")
+    with freed_memory():
+        generate(
+            read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt),
+            run=cell.name,
+            model_folder=base if tuned is None or is_adapter else tuned,
+            adapter=tuned if is_adapter else None,
+            chat_format=cell.chat_format,
+            config=cell.generation,
+            seed=cell.tuning.seed if cell.tuning is not None else 0,
+            log=log,
+            on_progress=workspace.on_progress,
+        )
+    _write_responses(workspace, log)
+
+
+def answer_over_api(workspace: Workspace, *, cell: ApiCell) -> None:
+    """Lets the cell's model answer every prompt over its API."""
+    from crosstune.generation.backends.inspect import generate
+    from crosstune.storage.tables import read_table
+
+    if _is_answered(workspace):
+        return
+    log = _log_of(cell.name, workspace.out / "responses.jsonl")
+    generate(
+        read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt),
+        run=cell.name,
+        model=cell.model.model,
+        base_url=cell.model.base_url,
+        config=cell.generation,
+        log=log,
+        on_progress=workspace.on_progress,
+        connections=cell.model.connections,
+    )
+    _write_responses(workspace, log)
+
+
+def _is_answered(workspace: Workspace) -> bool:
+    """Whether an earlier try was killed between the end of its work and the step's completion."""
+    if not (workspace.out / "generation.json").is_file():  # written last
+        return False
+    (workspace.out / "responses.jsonl").unlink(missing_ok=True)
+    return True
+
+
+def _write_responses(workspace: Workspace, log: "RecordLog[Response]") -> None:
+    from crosstune.storage.tables import write_table
+
+    responses = sorted(log.read(), key=lambda response: (response.language, response.prompt_id))
+    write_table(workspace.out / "responses.parquet", Response, responses)
+    seconds = sum(response.seconds for response in responses)
+    tokens = sum(response.completion_tokens for response in responses)
+    summary = {
+        "answers": len(responses),
+        "completion_tokens": tokens,
+        "seconds": seconds,
+        "tokens_per_second": tokens / seconds if seconds else None,
+    }
+    write_atomic(workspace.out / "generation.json", json.dumps(summary, indent=1))
+    log.path.unlink()
+
+
+def _log_of(run: str, path: Path) -> "RecordLog[Response]":
+    """The log of answers of a step, which may have been begun under another name of the cell."""
+    from crosstune.storage.tables import RecordLog
+
+    log = RecordLog(path, Response)
+    begun = log.read()
+    if any(response.run != run for response in begun):
+        renamed = RecordLog(path.with_name("renamed.jsonl"), Response)
+        renamed.path.write_bytes(b"")
+        renamed.append([replace(response, run=run) for response in begun])
+        renamed.path.replace(path)
+    return log
+
+
+@contextmanager
+def freed_memory() -> Iterator[None]:
+    """Gives a model's memory back at once: the next step runs in the same process."""
+    try:
+        yield
+    finally:
+        gc.collect()
+        if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
