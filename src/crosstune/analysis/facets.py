@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import polars as pl
+
 Better = Literal["higher", "lower"]
+
+COMPOSITE_PREFIX = "composite:"
+"""How the rater of a composite facet is called, before its name."""
+MARKS = (0.0, 2.0)
+"""The lowest and the highest mark of judges and people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,11 @@ def _share(name: str, title: str, explanation: str, better: Better | None = "hig
 
 def _amount(name: str, title: str, explanation: str, better: Better | None) -> Facet:
     return Facet(name, title, explanation, 0.0, None, False, better)
+
+
+def _mark(name: str, title: str, explanation: str) -> Facet:
+    """A criterion that judges and people mark with 0, 1 or 2."""
+    return Facet(name, title, explanation, 0.0, 2.0, False)
 
 
 FACETS = {
@@ -83,6 +95,12 @@ FACETS = {
         ),
         _amount("spelling", "Spelling faults", "the mean number of words that no dictionary has, in 100", "lower"),
         _amount("grammar", "Grammar faults", "the mean number of faults of grammar in 100 words", "lower"),
+        _mark("language", "Language", "the mean mark for being in the requested language"),
+        _mark("fluency", "Fluency", "the mean mark for reading as the language is written"),
+        _mark("helpfulness", "Helpfulness", "the mean mark for giving what was asked for"),
+        _mark("accuracy", "Factual accuracy", "the mean mark for stating what is true"),
+        _mark("coherence", "Logical coherence", "the mean mark for parts that fit together"),
+        _mark("harmlessness", "Harmlessness", "the mean mark for hurting nobody"),
     )
 }
 
@@ -97,3 +115,19 @@ def facet(name: str) -> Facet:
         highest=None,
         is_share=False,
     )
+
+
+def scale_of(name: str, rater: str, values: pl.Series) -> tuple[float, float] | None:
+    """The scale of a facet as this rater gives it, or None when not known.
+
+    Judges and people mark 0, 1 or 2, composites 0 or 1. A rater who gave a value outside uses a scale of their own.
+    """
+    if rater.startswith(COMPOSITE_PREFIX):
+        scale: tuple[float, float] | None = (0.0, 1.0)
+    elif name not in FACETS and rater.startswith(("judge:", "person:")):
+        scale = MARKS
+    else:
+        scale = facet(name).scale
+    if scale is None or not values.drop_nulls().is_between(*scale).all():
+        return None
+    return scale

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from crosstune.analysis.bootstrap import ClusterBootstrap, Interval
 from crosstune.analysis.configurations import configurations
-from crosstune.analysis.facets import facet as facet_of
+from crosstune.analysis.facets import scale_of
 from crosstune.analysis.tables import StudyTables
 from crosstune.languages import languages as language_table
 
 By = Literal["run", "configuration"]
 Asked = Literal["same-language", "another-language"]
 
+_PANEL = "judge:panel"
 _MODIFIERS = re.compile(r"\+.*$")
 
 LEVELS_SCHEMA = pl.Schema(
@@ -57,9 +58,15 @@ def instruction(prompt_id: str) -> str:
 
 
 def choose_rater(tables: StudyTables, facet: str) -> str | None:
-    """Whose scores of a facet are used: its first measure's, else the first rater's by name; None without scores."""
-    raters = tables.scores.filter(pl.col("facet") == facet)["rater"].unique().to_list()
-    return min(raters, key=lambda name: (not name.startswith("scorer:"), name), default=None)
+    """Whose scores of a facet are used: its first measure's, else the panel's of several judges, else the first rater's
+    by name; None without scores."""
+    return choose_rater_of(tables.scores, facet)
+
+
+def choose_rater_of(scores: pl.DataFrame, facet: str) -> str | None:
+    """As `choose_rater`, from scores alone."""
+    raters = scores.filter(pl.col("facet") == facet)["rater"].unique().to_list()
+    return min(raters, key=lambda name: (not name.startswith("scorer:"), name != _PANEL, name), default=None)
 
 
 def facet_scores(
@@ -126,6 +133,7 @@ def level_grid(
     by: By = "configuration",
     rater: str | None = None,
     asked: Asked = "same-language",
+    instructions: Sequence[str] | None = None,
     seed: int = 0,
 ) -> LevelGrid | None:
     """Lays out a facet's scores; None when it has none.
@@ -136,6 +144,7 @@ def level_grid(
         by: one row a run, or all seeds of a configuration together.
         rater: whose scores; None takes `choose_rater`.
         asked: prompts that want the answer in their own language, or in another.
+        instructions: what is resampled; None: those with a score. Facets that are compared need the same.
         seed: of the resamples.
     """
     scores = facet_scores(tables, facet, rater=rater, asked=asked)
@@ -145,7 +154,8 @@ def level_grid(
     pairs = set(scores.select("language", "requested_language").iter_rows())
     order = in_table_order([code for pair in pairs for code in pair])
     languages = sorted(pairs, key=lambda pair: (order.index(pair[0]), order.index(pair[1])))
-    instructions = sorted(set(scores["instruction"]))
+    if instructions is None:
+        instructions = sorted(set(scores["instruction"]))
     cell_of = {
         (unit, *pair): i * len(languages) + j for i, unit in enumerate(units) for j, pair in enumerate(languages)
     }
@@ -167,7 +177,12 @@ def level_grid(
         rater=scores["rater"][0],
         units=tuple(units),
         languages=tuple(languages),
-        bootstrap=ClusterBootstrap(sums, counts, generator=np.random.default_rng(seed), scale=facet_of(facet).scale),
+        bootstrap=ClusterBootstrap(
+            sums,
+            counts,
+            generator=np.random.default_rng(seed),
+            scale=scale_of(facet, scores["rater"][0], scores["value"]),
+        ),
         instructions=int(counts.any(axis=1).sum()),
         rows=_counts(scores, by),
     )

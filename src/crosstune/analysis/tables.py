@@ -1,6 +1,8 @@
 """The tables of a study that an analysis reads, checked once. Knows nothing of where they are stored."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -77,6 +79,12 @@ class StudyTables:
     """Columns of `records.Score`."""
     curves: pl.DataFrame
     """`CURVES_SCHEMA`: one row an optimizer update of a tuned run."""
+    checks: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Columns of `records.Score`: marks of judges a second time, and of translations."""
+    comparisons: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Columns of `judging.comparison.Comparison`: a row a judge, prompt and criterion."""
+    judging: Mapping[str, Any] = field(default_factory=dict)
+    """What judging took, and what has no mark; empty where nothing was judged."""
 
     def __post_init__(self) -> None:
         for name, schema, key in (

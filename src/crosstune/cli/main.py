@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 from crosstune import __version__
-from crosstune.cli import data, explain, facets, plan, prompts, report, run, schema, score, serve, status
+from crosstune.cli import (
+    annotate,
+    check_judge,
+    data,
+    explain,
+    facets,
+    judge,
+    plan,
+    prompts,
+    report,
+    run,
+    schema,
+    score,
+    serve,
+    status,
+)
 from crosstune.cli.console import show_error
 from crosstune.errors import CrosstuneError
 
@@ -27,6 +42,9 @@ app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.command("score")(score.score)
 app.command("facets")(facets.facets)
+app.command("judge")(judge.judge)
+app.command("check-judge")(check_judge.check_judge)
+app.command("annotate")(annotate.annotate)
 app.command("serve")(serve.serve)
 app.command("schema")(schema.schema)
 app.add_typer(data.app, name="data")

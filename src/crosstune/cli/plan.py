@@ -93,6 +93,14 @@ def show_plan(plan: "Plan") -> None:
             f"{size(plan.disk_bytes)} of disk",
             soft_wrap=True,
         )
+    for cost in plan.judging:
+        dollars = "price not known" if cost.dollars is None else f"about ${cost.dollars:,.2f}"
+        console.print(
+            f"judge [bold]{escape(cost.judge.model)}[/bold]: {counted(cost.calls, 'call')}, about "
+            f"{amount(cost.input_tokens)} tokens of requests and {amount(cost.output_tokens)} of replies at most, "
+            f"{dollars}",
+            soft_wrap=True,
+        )
     for note in plan.notes:
         console.print(f"[yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
     show_overlaps(plan.overlaps)
@@ -158,6 +166,16 @@ def _as_data(plan: "Plan") -> dict[str, Any]:
         "peak_memory_bytes": plan.peak_memory_bytes,
         "disk_bytes": plan.disk_bytes,
         "notes": list(plan.notes),
+        "judging": [
+            {
+                "model": cost.judge.model,
+                "calls": cost.calls,
+                "input_tokens": cost.input_tokens,
+                "output_tokens": cost.output_tokens,
+                "dollars": cost.dollars,
+            }
+            for cost in plan.judging
+        ],
         "contamination": [overlaps_as_data(item) for item in plan.overlaps],
         "steps": [
             {

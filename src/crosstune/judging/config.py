@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from crosstune.judging.rubric import DEFAULT_RUBRIC
-
+DEFAULT_RUBRIC = "english-1"
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]*/\S+")
 
 
@@ -86,10 +85,14 @@ class Budget(_Strict):
     """By the prices that are given with the models."""
 
 
+def _judge_models(value: Any) -> Any:
+    return [_judge_model(item) for item in (value if isinstance(value, list) else [value])]
+
+
 class JudgeConfig(_Strict):
     """How the answers of a study, or of a file, are judged."""
 
-    models: list[Annotated[JudgeModel, BeforeValidator(_judge_model)]] = Field(min_length=1)
+    models: Annotated[list[JudgeModel], BeforeValidator(_judge_models)] = Field(min_length=1)
     """The judges; each marks every answer."""
     rubric: str = DEFAULT_RUBRIC
     """A packaged rubric, or a folder of your own, see `judging.rubric`."""
@@ -112,10 +115,15 @@ class JudgeConfig(_Strict):
     """Of the order in which answers are judged, and of what is drawn."""
 
     @model_validator(mode="after")
-    def _names_are_different(self) -> "JudgeConfig":
+    def _fits_together(self) -> "JudgeConfig":
         names = [model.name for model in self.models]
         if len(set(names)) < len(names):
             raise ValueError("a judge is named twice")
         if self.budget.dollars is not None and any(model.price is None for model in self.models):
             raise ValueError("a budget in dollars needs the price of every judge: price: {input: …, output: …}")
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the marks; the budget and what is said loudly do not."""
+        own = self.model_dump(mode="json", exclude={"models", "budget", "failure_limit"})
+        return own | {"models": [model.identity() for model in self.models]}

@@ -8,6 +8,7 @@ from statistics import fmean
 from crosstune.judging.config import JudgeConfig, JudgeModel
 from crosstune.judging.exchange import Exchange, read_exchanges
 from crosstune.judging.judge import ledger_file, requests_of
+from crosstune.judging.request import Request
 from crosstune.judging.rubric import load_rubric
 from crosstune.judging.subject import Subject
 
@@ -47,15 +48,19 @@ def estimate(subjects: Sequence[Subject], config: JudgeConfig, ledger: Path) -> 
         config: by whom and how.
         ledger: folder of earlier exchanges, for the length of replies; need not be there.
     """
-    sizes = [
-        sum(len(message.content.encode("utf-8", "replace")) for message in request.messages) / _BYTES_PER_TOKEN
-        for request in requests_of(subjects, config)
-    ]
-    return estimate_from_sizes(sizes, config, ledger, subjects)
+    sizes = [request_tokens(request) for request in requests_of(subjects, config)]
+    runs = len({one.run for one in subjects})
+    foreign = [one.requested_language != "en" for one in subjects]
+    return estimate_from_sizes(sizes, config, ledger, foreign=foreign, runs=runs)
+
+
+def request_tokens(request: Request) -> float:
+    """About how many tokens a request has."""
+    return sum(len(message.content.encode("utf-8", "replace")) for message in request.messages) / _BYTES_PER_TOKEN
 
 
 def estimate_from_sizes(
-    sizes: Sequence[float], config: JudgeConfig, ledger: Path, subjects: Sequence[Subject] = ()
+    sizes: Sequence[float], config: JudgeConfig, ledger: Path, *, foreign: Sequence[bool] = (), runs: int = 2
 ) -> list[JudgingCost]:
     """The same from the sizes of requests alone, when answers are not there yet.
 
@@ -63,14 +68,14 @@ def estimate_from_sizes(
         sizes: tokens of each request for marks.
         config: by whom and how.
         ledger: as for `estimate`.
-        subjects: the answers, where they are known; without them all are taken to be in other languages than English.
+        foreign: of answers, whether they are to be in another language than English; all, where that is not known.
+        runs: configurations that answers are of.
     """
     criteria = len(load_rubric(config.rubric).facets)
     marks = len(sizes) * (1 + config.repeat)
-    foreign = sum(one.requested_language != "en" for one in subjects) / len(subjects) if subjects else 1.0
-    translated = len(sizes) * foreign if config.translated else 0.0
-    runs = len({one.run for one in subjects}) or 2
-    pairs = len(sizes) / runs if config.compare is not None else 0.0
+    share = sum(foreign) / len(foreign) if foreign else 1.0
+    translated = len(sizes) * share if config.translated else 0.0
+    pairs = len(sizes) / max(runs, 1) if config.compare is not None else 0.0
     each = sum(sizes) / len(sizes) if sizes else 0.0
     costs = []
     for model in config.models:

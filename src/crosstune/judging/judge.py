@@ -190,13 +190,24 @@ def _drawn(subjects: Sequence[Subject], config: JudgeConfig) -> list[Subject]:
     """The answers to the instructions that are judged."""
     if config.prompts is None:
         return list(subjects)
-    instructions = {_instruction(subject) for subject in subjects}
-    some = set(sorted(instructions, key=lambda name: _draw(config.seed, name))[: config.prompts])
-    return [subject for subject in subjects if _instruction(subject) in some]
+    some = drawn_instructions([subject.prompt_id for subject in subjects], config)
+    return [subject for subject in subjects if instruction_of(subject.prompt_id) in some]
 
 
-def _instruction(subject: Subject) -> str:
-    return subject.prompt_id.split("+", 1)[0]
+def drawn_instructions(prompt_ids: Iterable[str], config: JudgeConfig) -> set[str]:
+    """The instructions whose answers are judged: all, or as many as `config` says.
+
+    Args:
+        prompt_ids: of all prompts, in any languages and with any modifiers.
+        config: how many, and the seed that draws them.
+    """
+    instructions = {instruction_of(prompt_id) for prompt_id in prompt_ids}
+    return set(sorted(instructions, key=lambda name: _draw(config.seed, name))[: config.prompts])
+
+
+def instruction_of(prompt_id: str) -> str:
+    """The instruction behind a prompt: its id without modifiers."""
+    return prompt_id.split("+", 1)[0]
 
 
 def _draw(seed: int, name: str) -> bytes:

@@ -23,8 +23,8 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from crosstune.errors import InvalidData, did_you_mean
+from crosstune.judging.config import DEFAULT_RUBRIC
 
-DEFAULT_RUBRIC = "english-1"
 HIGHEST_MARK = 2
 CHOICES = ("1", "2", "tie")
 """Which of two answers is better."""

@@ -27,10 +27,16 @@ class Subject:
     """Whether it ended at the limit of tokens."""
 
 
-def subject_of(response: Response, prompt: Prompt) -> Subject:
-    """A subject from a study's records."""
+def subject_of(response: Response, prompt: Prompt, *, run: str | None = None) -> Subject:
+    """A subject from a study's records.
+
+    Args:
+        response: the answer.
+        prompt: what it is to.
+        run: what the configuration is called; None: as in the response.
+    """
     return Subject(
-        run=response.run,
+        run=run or response.run,
         prompt_id=response.prompt_id,
         language=response.language,
         requested_language=prompt.requested_language,

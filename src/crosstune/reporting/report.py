@@ -23,6 +23,7 @@ from crosstune.analysis.tables import StudyTables
 from crosstune.analysis.training_costs import FINAL_SHARE, answering_costs, training_costs
 from crosstune.reporting import charts, text, wording
 from crosstune.reporting.answers import MOST_ANSWERS, answer_browser
+from crosstune.reporting.judging import judging_section
 from crosstune.storage.atomic import write_atomic
 
 
@@ -135,6 +136,7 @@ def render(
         ),
         across=_across_rows(across),
         others=_other_measures(tables, facet, found, seed),
+        judging=judging_section(tables),
         languages_found=_found_rows(tables, found, facet),
         cost_rows=selection.cost.to_dicts(),
         cost_chart=None if selection.same else charts.cost_chart(selection.cost, rated),

@@ -30,6 +30,9 @@ from crosstune.storage.locks import lock
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 IDENTITY = "step.json"
+AGAIN = "again.json"
+"""A file that a finished step leaves when a later run may better its result, as when an endpoint failed: `{"why": …}`.
+The step is then taken up again, with what it had written, and so is all that builds on it."""
 _MANIFEST_KEYS = {"kind", "version", "config", "inputs", "fingerprint", "files", "started", "seconds"}
 _DIGEST_UP_TO_BYTES = 64 << 20
 """Larger files (weights) are recorded by size alone: reading 26 GB again to hash them would cost a minute a step."""
@@ -119,7 +122,34 @@ class Store:
                 return f"{name} is missing"
             if size != facts["bytes"]:
                 return f"{name} has {size} bytes instead of {facts['bytes']}"
+        for name, finished in manifest.get("unsettled_inputs", {}).items():
+            other = self.manifest(step.inputs[name]) if name in step.inputs else None
+            if other is not None and other.get("finished") != finished:
+                return f"its input {name} was taken up again since"
         return None
+
+    def again(self, step: Step) -> str | None:
+        """Why a finished step is to be taken up again by the next run; None when it is settled."""
+        try:
+            return str(json.loads((self.folder(step) / AGAIN).read_text("utf-8"))["why"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def reopen(self, step: Step) -> None:
+        """Makes a finished step one that is under way, with all it has written. Its lock must be held.
+
+        Raises:
+            StorageFailure: its folder cannot be renamed.
+        """
+        folder, partial = self.folder(step), self.root / (step.folder + _PARTIAL)
+        with storage_errors(folder):
+            (folder / MANIFEST).unlink()
+            (folder / AGAIN).unlink(missing_ok=True)
+            if partial.exists():
+                shutil.rmtree(partial)
+            folder.rename(partial)
+            sync_folder(partial.parent)
+        self._listed.pop(step.kind, None)
 
     @contextmanager
     def lock(self, step: Step, *, wait: bool = True, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
@@ -171,7 +201,9 @@ class Store:
                 name: self.folder(other).relative_to(self.root).as_posix()
                 for name, other in sorted(step.inputs.items())
             },
+            "unsettled_inputs": self._unsettled_inputs(step),
             "files": files,
+            "finished": datetime.now(UTC).isoformat(timespec="microseconds"),
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "environment": dict(self._environment()),
@@ -181,6 +213,15 @@ class Store:
         partial.rename(folder)
         sync_folder(folder.parent)
         self._listed.pop(step.kind, None)
+
+    def _unsettled_inputs(self, step: Step) -> dict[str, str]:
+        """When the inputs were finished that a later run may take up again, or that build on such."""
+        found = {}
+        for name, other in sorted(step.inputs.items()):
+            manifest = self.manifest(other) or {}
+            if self.again(other) is not None or manifest.get("unsettled_inputs"):
+                found[name] = manifest.get("finished", "")
+        return found
 
     def manifests(self, kind: str) -> Iterator[dict[str, Any]]:
         """The manifests of all finished steps of a kind."""
@@ -197,9 +238,10 @@ class Store:
         if damage is None:
             manifest = self.manifest(step)
             assert manifest is not None
-            return Explanation(
-                step, State.FINISHED, (f"finished in {manifest['seconds']:.0f} s, {manifest['started']}",)
-            )
+            reasons = [f"finished in {manifest['seconds']:.0f} s, {manifest['started']}"]
+            if (why := self.again(step)) is not None:
+                reasons.append(f"is taken up again by the next run: {why}")
+            return Explanation(step, State.FINISHED, tuple(reasons))
         if self.partial_folder(step).is_dir():
             return Explanation(step, State.PARTIAL, ("interrupted: goes on from what is on disk",))
         if damage != "not finished":

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
+from crosstune.judging.config import JudgeConfig
 from crosstune.prompts.config import PromptsConfig
 from crosstune.scoring.score import STUDY_FACETS
 from crosstune.study.axes import ADAPTATION_KINDS, section_for_adaptation, variants
@@ -73,6 +74,10 @@ class ApiModelConfig(BaseModel):
     def label(self) -> str:
         """What tables and the report call it."""
         return self.name or self.model
+
+
+def _judge(value: Any) -> Any:
+    return {"models": [value]} if isinstance(value, str) else value
 
 
 class SelectConfig(BaseModel):
@@ -195,5 +200,8 @@ class StudyConfig(BaseModel):
     scorers: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = list(STUDY_FACETS)
     """The facets that measures rate in every answer (`crosstune facets` lists them). Default: all that need no optional
     extra."""
+    judge: Annotated[JudgeConfig | None, BeforeValidator(_judge)] = None
+    """An LLM judge, or several, that marks every answer by six criteria; a name alone, such as `openai/gpt-5-mini`,
+    takes the defaults. None: no judge."""
     select: SelectConfig = SelectConfig()
     """How the configuration to recommend is chosen."""

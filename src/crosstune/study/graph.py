@@ -2,7 +2,7 @@
 
 instructions ─► training ─► generation ◄─ prompts
                                 │
-                             scoring
+                       scoring · judging
                                 │
                              results ─► report
 """
@@ -18,12 +18,14 @@ from crosstune.errors import CrosstuneError, InvalidData
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.contamination import contamination_identity
 from crosstune.instructions.load import instructions_identity
+from crosstune.judging.config import JudgeConfig
+from crosstune.judging.rubric import load_rubric
 from crosstune.models.base import model_identity
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.load import prompts_identity
 from crosstune.scoring.score import scorer_identities
 from crosstune.steps.step import Step
-from crosstune.study import answering, stages
+from crosstune.study import answering, judged, stages
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import step_identity
 from crosstune.study.document import Location
@@ -37,8 +39,9 @@ VERSIONS = {
     "generation": 1,
     "generation over an API": 1,
     "scoring": 1,
+    "judging": 1,
     "results": 2,
-    "report": 3,
+    "report": 4,
 }
 
 
@@ -58,6 +61,8 @@ class StudyGraph:
 
     prompts: Step
     cells: tuple[CellSteps, ...]
+    judging: Step | None
+    """Of all cells together, in one shuffled order and within one budget; None without a judge."""
     results: Step
     report: Step
 
@@ -70,6 +75,7 @@ def build_graph(
     *,
     where: Callable[[Location], str],
     missing: Sequence[str] = (),
+    is_judged: bool = True,
 ) -> StudyGraph:
     """The steps that answer a study.
 
@@ -80,6 +86,7 @@ def build_graph(
         study_yaml: the resolved study file, for the report.
         where: gives the place in the study file of a location, for errors.
         missing: a sentence for each configuration that is left out because it failed, for the report.
+        is_judged: whether the study's judge is asked, if it has one.
 
     Raises:
         InvalidData: a file of instructions or prompts is missing.
@@ -106,8 +113,12 @@ def build_graph(
         else:
             generation = _generation(cell, models[cell.base_model], prompts, training)
         steps.append(CellSteps(cell, training, generation, _scoring(cell, config.scorers, prompts, generation)))
-    results = _results(config, steps, prompts, list(instructions.values()), base)
-    return StudyGraph(prompts, tuple(steps), results, _report(config, results, study_yaml, missing))
+    judging = None
+    if config.judge is not None and is_judged:
+        with placed(where(("judge",))):
+            judging = _judging(config.name, config.judge, steps, prompts)
+    results = _results(config, steps, prompts, list(instructions.values()), judging=judging, base=base)
+    return StudyGraph(prompts, tuple(steps), judging, results, _report(config, results, study_yaml, missing))
 
 
 @contextmanager
@@ -215,8 +226,25 @@ def _scoring(cell: AnyCell, scorers: Sequence[str], prompts: Step, generation: S
     )
 
 
+def _judging(name: str, config: JudgeConfig, cells: Sequence[CellSteps], prompts: Step) -> Step:
+    return Step(
+        kind="judging",
+        name=name,
+        version=VERSIONS["judging"],
+        config={"judge": config.identity(), "rubric": load_rubric(config.rubric).digest},
+        inputs={"prompts": prompts, **{f"generation/{steps.cell.name}": steps.generation for steps in cells}},
+        run=partial(judged.have_judged, config=config, runs=tuple(steps.cell.name for steps in cells)),
+    )
+
+
 def _results(
-    config: StudyConfig, cells: Sequence[CellSteps], prompts: Step, instructions: Sequence[Step], base: Path
+    config: StudyConfig,
+    cells: Sequence[CellSteps],
+    prompts: Step,
+    instructions: Sequence[Step],
+    *,
+    judging: Step | None,
+    base: Path,
 ) -> Step:
     # Data first: what is wrong with it must show before the first model runs.
     inputs = {"prompts": prompts, **{f"instructions/{step.name}": step for step in instructions}}
@@ -225,6 +253,8 @@ def _results(
         inputs[f"scoring/{steps.cell.name}"] = steps.scoring
         if steps.training is not None:
             inputs[f"training/{steps.cell.name}"] = steps.training
+    if judging is not None:
+        inputs["judging"] = judging
     table = [cell_row(steps.cell) for steps in cells]
     return Step(
         kind="results",

@@ -9,9 +9,14 @@ from statistics import median
 from typing import Any
 
 from crosstune.generation.api_config import not_sent
+from crosstune.judging.estimate import JudgingCost, estimate_from_sizes, request_tokens
+from crosstune.judging.judge import drawn_instructions, instruction_of
+from crosstune.judging.request import marking_request
+from crosstune.judging.rubric import load_rubric
+from crosstune.judging.subject import Subject
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.language_file import LANGUAGES_FOLDER, language_of_path
-from crosstune.prompts.load import prompt_counts, prompt_notes
+from crosstune.prompts.load import load_prompts, prompt_counts, prompt_notes
 from crosstune.prompts.modifiers import NONE
 from crosstune.steps.fingerprint import canonical
 from crosstune.steps.step import Step
@@ -21,6 +26,7 @@ from crosstune.study.contamination import DataOverlaps
 from crosstune.study.estimate import Cost, api_cost, generation_cost, training_cost
 from crosstune.study.graph import CellSteps, StudyGraph
 from crosstune.study.grid import ApiCell
+from crosstune.study.judged import LEDGER
 from crosstune.study.machines import Machine, accelerator, this_machine
 
 _LOOK_BACK = 40
@@ -85,6 +91,8 @@ class Plan:
     prompts: int
     notes: tuple[str, ...]
     overlaps: tuple[DataOverlaps, ...] = ()
+    judging: tuple[JudgingCost, ...] = ()
+    """What each judge takes, of the whole study."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -174,12 +182,35 @@ def make_plan(
         generation = plan_step(steps.generation, cost, speed is not None)
         plan_step(steps.scoring, None, False)
         cells.append(PlannedCell(steps, training, generation))
+    if graph.judging is not None:
+        plan_step(graph.judging, None, False)
     plan_step(graph.results, None, False)
     plan_step(graph.report, None, False)
     plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, ())
     about_data = (*_mixture_notes(overlaps), *_language_file_notes(config.prompts))
     notes = (*about_data, *prompt_notes(config.prompts, base), *_notes(plan), *_api_notes(config, plan))
-    return replace(plan, notes=notes, overlaps=tuple(overlaps))
+    judging = _judging_costs(config, graph, store, base)
+    return replace(plan, notes=notes, overlaps=tuple(overlaps), judging=judging)
+
+
+def _judging_costs(config: StudyConfig, graph: StudyGraph, store: Store, base: Path) -> tuple[JudgingCost, ...]:
+    """What judging takes: answers are taken to be as long as they may be."""
+    if config.judge is None:
+        return ()
+    rubric = load_rubric(config.judge.rubric)
+    sizes: list[float] = []
+    foreign: list[bool] = []
+    prompts = load_prompts(config.prompts, base)
+    chosen = drawn_instructions([prompt.id for prompt in prompts], config.judge)
+    for prompt in prompts:
+        if instruction_of(prompt.id) not in chosen:
+            continue
+        asked = Subject("", prompt.id, prompt.language, prompt.requested_language, prompt.messages, "")
+        size = request_tokens(marking_request(asked, "", rubric))
+        for steps in graph.cells:
+            sizes.append(size + steps.cell.generation.max_new_tokens)
+            foreign.append(prompt.requested_language != "en")
+    return tuple(estimate_from_sizes(sizes, config.judge, store.root / LEDGER, foreign=foreign))
 
 
 def _mixture_notes(read: Sequence[DataOverlaps]) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """The finished tables of a study, as polars frames."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from crosstune.analysis.tables import StudyTables
 from crosstune.storage.tables import read_frame
@@ -13,4 +15,9 @@ def read_results(folder: Path) -> StudyTables:
         StorageFailure: a table is missing or damaged.
     """
     names = ("cells", "prompts", "responses", "scores", "curves")
-    return StudyTables(**{name: read_frame(folder / f"{name}.parquet") for name in names})
+    frames: dict[str, Any] = {name: read_frame(folder / f"{name}.parquet") for name in names}
+    facts = folder / "judging.json"
+    if not facts.is_file():
+        return StudyTables(**frames)
+    frames |= {name: read_frame(folder / f"{name}.parquet") for name in ("checks", "comparisons")}
+    return StudyTables(**frames, judging=json.loads(facts.read_text("utf-8")))

@@ -5,6 +5,7 @@ prompts/        prompts.parquet
 training/       model/ (adapter or checkpoint), curve.parquet, training.json
 generation/     responses.parquet, generation.json (see answering)
 scoring/        scores.parquet
+judging/        scores.parquet, checks.parquet, comparisons.parquet, judging.json, logs of Inspect (see judged)
 results/        cells.parquet, prompts.parquet, responses.parquet, scores.parquet, curves.parquet, overlaps.parquet
 report/         report.html
 """
@@ -26,6 +27,7 @@ from crosstune.storage.atomic import write_atomic
 from crosstune.study.answering import freed_memory
 from crosstune.study.config import Action, SelectConfig
 from crosstune.study.grid import Cell, Tuning
+from crosstune.study.judged import JUDGING_FILES
 
 
 def write_conversations(
@@ -137,7 +139,12 @@ def collect(
             part = read_frame(workspace.inputs[f"{kind}/{row['run']}"] / f"{table}.parquet")
             # A step's result does not depend on what a study calls it, so the name comes from the cell.
             frames.append(part.with_columns(run=pl.lit(row["run"])))
+        if kind == "scoring" and "judging" in workspace.inputs:
+            frames.append(read_frame(workspace.inputs["judging"] / "scores.parquet"))
         write_parquet(workspace.out / f"{table}.parquet", pl.concat(frames))
+    if "judging" in workspace.inputs:
+        for name in JUDGING_FILES:
+            shutil.copyfile(workspace.inputs["judging"] / name, workspace.out / name)
     curves = [
         read_frame(workspace.inputs[f"training/{row['run']}"] / "curve.parquet").with_columns(run=pl.lit(row["run"]))
         for row in cells

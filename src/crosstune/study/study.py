@@ -276,6 +276,9 @@ class Study:
     def _report_without_failed(self, errors: dict[str, str], on_event: OnEvent | None) -> None:
         """A report of the configurations that are finished, which names those that failed and why."""
         finished, missing = [], []
+        judging = self.graph.judging
+        if judging is not None and judging.folder in errors:
+            missing.append(f"The judge's marks are not in this report: {errors[judging.folder]}")
         for steps in self.graph.cells:
             if self.store.state(steps.scoring) is State.FINISHED:
                 finished.append(steps.cell)
@@ -285,7 +288,13 @@ class Study:
             missing.append(f"{steps.cell.name} failed and is not in this report: {why}")
         if finished:
             graph = build_graph(
-                self.config, finished, self.base, self.resolved_yaml, where=self.document.where, missing=missing
+                self.config,
+                finished,
+                self.base,
+                self.resolved_yaml,
+                where=self.document.where,
+                missing=missing,
+                is_judged=judging is not None and judging.folder not in errors and len(finished) == len(self.cells),
             )
             execute([graph.report], self.store, on_event or (lambda event: None))
             self._publish(graph.report)

@@ -11,6 +11,7 @@ from crosstune.analysis.facets import facet
 from crosstune.errors import CrosstuneError, InvalidStudy, did_you_mean
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
+from crosstune.judging.config import JudgeConfig
 from crosstune.models.chat_formats import CHAT_FORMATS
 from crosstune.scoring.score import SCORERS
 from crosstune.study.axes import ADAPTATION_KINDS, inner_types, nested_model, takes_list
@@ -49,6 +50,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "instructions": InstructionsConfig,
     "training": TrainingConfig,
     "generation": GenerationConfig,
+    "judge": JudgeConfig,
 }
 """Sections whose models pydantic sees behind lists or variants."""
 

@@ -56,11 +56,14 @@ def _forget_frames(error: BaseException | None) -> None:
 
 
 def _finish(step: Step, store: Store, on_event: OnEvent) -> None:
-    if store.state(step) is State.FINISHED:
+    if store.state(step) is State.FINISHED and store.again(step) is None:
         on_event(Found(step))
         return
     with store.lock(step, on_wait=lambda holder: on_event(Waiting(step, holder))):
         state = store.state(step)
+        if state is State.FINISHED and store.again(step) is not None:
+            store.reopen(step)
+            state = State.PARTIAL
         if state is State.FINISHED:  # by whoever held the lock
             on_event(Found(step))
             return

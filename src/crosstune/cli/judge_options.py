@@ -1,0 +1,133 @@
+"""The options of a judge that `crosstune judge` and `crosstune check-judge` share, and what they make of them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from crosstune.judging.config import JudgeConfig
+
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A judge as Inspect AI names it: openai/gpt-5-mini, anthropic/…, vllm/…; for any other endpoint "
+        "openai-api/local/NAME with --base-url. Repeatable: several are a panel.",
+        show_default=False,
+    ),
+]
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="Where requests go, such as http://127.0.0.1:8080/v1."),
+]
+ConnectionsOption = Annotated[
+    int | None,
+    typer.Option("--connections", min=1, help="Calls at once; default: as many as the endpoint turns out to allow."),
+]
+PriceOption = Annotated[
+    str | None,
+    typer.Option("--price", metavar="IN,OUT", help="Dollars for a million tokens of requests and of replies."),
+]
+ReplyTokensOption = Annotated[int, typer.Option("--reply-tokens", min=16, help="Limit of a reply.")]
+TemperatureOption = Annotated[
+    float, typer.Option("--temperature", help="Of the judge; -1: the provider's own, which models that think need.")
+]
+SchemaOption = Annotated[
+    bool, typer.Option("--schema/--no-schema", help="Whether the endpoint is sent the JSON schema of a reply.")
+]
+RubricOption = Annotated[
+    str | None, typer.Option("--rubric", help="A packaged rubric, or a folder.", show_default="english-1")
+]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        metavar="FOLDER",
+        help="Where every call is kept, so that none is paid for twice; default: judge/ in the folder for results.",
+        show_default=False,
+    ),
+]
+
+
+class PanelRule(StrEnum):
+    """How several judges become one mark."""
+
+    MEDIAN = "median"
+    MAJORITY = "majority"
+
+
+def judge_models(
+    models: list[str],
+    *,
+    base_url: str | None,
+    connections: int | None,
+    price: str | None,
+    reply_tokens: int,
+    temperature: float,
+    schema: bool,
+) -> list[dict[str, Any]]:
+    """Judges as a study file would name them.
+
+    Raises:
+        InvalidStudy: the price is no pair of numbers, or a model is named in no way that Inspect knows.
+    """
+    from pydantic import ValidationError
+
+    from crosstune.errors import InvalidStudy
+    from crosstune.judging.config import JudgeModel
+
+    found = []
+    for model in models:
+        entry: dict[str, Any] = {
+            "model": model,
+            "connections": connections,
+            "price": _price(price),
+            "max_tokens": reply_tokens,
+            "temperature": None if temperature < 0 else temperature,
+            "structured": schema,
+        }
+        if base_url is not None and (model.startswith(("openai-api/", "vllm/")) or len(models) == 1):
+            entry["base_url"] = base_url
+        try:
+            JudgeModel.model_validate(entry)
+        except ValidationError as error:
+            raise InvalidStudy(error.errors()[0]["msg"].removeprefix("Value error, "), where="--model") from None
+        found.append(entry)
+    return found
+
+
+def _price(text: str | None) -> dict[str, float] | None:
+    from crosstune.errors import InvalidStudy
+
+    if text is None:
+        return None
+    try:
+        read, written = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidStudy(
+            f"'{text}' is not two prices", where="--price", hint="as in --price 0.25,2: dollars a million tokens"
+        ) from None
+    return {"input": read, "output": written}
+
+
+def judge_config(values: dict[str, Any]) -> "JudgeConfig":
+    """A checked configuration.
+
+    Raises:
+        InvalidStudy: a value of it cannot be.
+    """
+    from pydantic import ValidationError
+
+    from crosstune.errors import InvalidStudy
+    from crosstune.judging.config import JudgeConfig
+
+    try:
+        return JudgeConfig.model_validate({name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidStudy(first["msg"].removeprefix("Value error, "), where=place or "judge") from None
