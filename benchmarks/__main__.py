@@ -1,11 +1,11 @@
 """`python -m benchmarks` runs every benchmark with its defaults; arguments go to the one there is a name for.
 
-python -m benchmarks                     starting up, data, identification, pass rates, scoring, training: some minutes
+python -m benchmarks                     starting up, data, identification, pass rates, scoring, judging, training: some minutes
 python -m benchmarks.training --help     the options of one
 """
 
 import subprocess
 import sys
 
-for name in ("startup", "data", "identification", "pass_rates", "scoring", "training"):
+for name in ("startup", "data", "identification", "pass_rates", "scoring", "judging", "training"):
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
