@@ -29,11 +29,12 @@ from inspect_ai.scorer import (
     scorer,
     stderr,
 )
-from inspect_ai.solver import TaskState
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import ValidationError
 
 from crosstune.errors import InvalidData
 from crosstune.generation.backends.inspect import chat_messages, ending_of, text_of
+from crosstune.judging.mock_tokens import count_without_web
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.load import load_prompts
 from crosstune.prompts.modifiers import NONE, unknown_modifier
@@ -96,6 +97,7 @@ def _task(set_name: str, languages: Names, modifiers: Names, limit: int | None) 
     asked = [facet for facet in FACETS if any(SCORERS[facet].asked_of(_unanswered(prompt)) for prompt in prompts)]
     return Task(
         dataset=MemoryDataset([_sample(prompt) for prompt in prompts], name=set_name),
+        setup=_mock_tokens(),
         scorer=[INSPECT_SCORERS[facet]() for facet in asked],
     )
 
@@ -147,6 +149,15 @@ def _sample(prompt: Prompt) -> Sample:
             "gloss": prompt.gloss,
         },
     )
+
+
+@solver
+def _mock_tokens() -> Solver:
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        count_without_web(str(state.model))
+        return state
+
+    return solve
 
 
 @metric
