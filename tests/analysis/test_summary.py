@@ -204,3 +204,11 @@ def test_languages_that_answers_fell_into() -> None:
     assert found.columns == ["model", "language", "requested_language", "found", "count"]
     assert found.rows() == [("m", "fr", "fr", "en", 2), ("m", "fr", "fr", "es", 1), ("n", "de", "de", "en", 1)]
     assert fallback_languages(pl.concat(frames)).rows() == [("de", "en", 1), ("fr", "en", 2), ("fr", "es", 1)]
+
+
+def test_values_outside_a_facets_scale_have_none() -> None:
+    # Relevance from 1 to 5, as somebody else may rate it: Wilson's interval of shares would make no sense of it.
+    frame = scores([(f"p{number}", 1.0 + number % 5) for number in range(20)], facet="relevance")
+    (row,) = summary(frame).to_dicts()
+    assert row["method"] == "student"
+    assert row["low"] < row["level"] < row["high"]

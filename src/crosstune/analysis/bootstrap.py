@@ -22,6 +22,7 @@ k when k clusters out of many depart from all others.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from statistics import NormalDist
 from typing import Literal
@@ -87,6 +88,13 @@ def score_interval(share: float, trials: int, confidence: float = CONFIDENCE) ->
     return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
 
 
+def resamples(clusters: int, generator: np.random.Generator, draws: int = DRAWS) -> Array:
+    """How often each cluster is drawn in each resample; draws × clusters."""
+    if not clusters:
+        return np.zeros((draws, 0))
+    return generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws).astype(np.float64)
+
+
 class ClusterBootstrap:
     """Means by cell with the same resamples of clusters under all of them.
 
@@ -99,16 +107,18 @@ class ClusterBootstrap:
         sums: Array,
         counts: Array,
         *,
-        generator: np.random.Generator,
+        generator: np.random.Generator | None = None,
+        weights: Array | None = None,
         scale: tuple[float, float] | None = None,
         draws: int = DRAWS,
     ) -> None:
-        """Draws the resamples.
+        """Draws the resamples, or takes those of something that is compared.
 
         Args:
             sums: sums of values; clusters × cells.
             counts: numbers of values; clusters × cells.
-            generator: where the draws come from.
+            generator: where the draws come from; not needed where `weights` are given.
+            weights: resamples as `resamples` draws them.
             scale: lowest and highest possible value; None when not known, which leaves some intervals open.
             draws: number of resamples.
         """
@@ -118,15 +128,30 @@ class ClusterBootstrap:
         total = counts.sum(axis=0)  # cells
         with np.errstate(invalid="ignore", divide="ignore"):
             self.levels: Array = sums.sum(axis=0) / total  # cells; NaN where no value
-            clusters = len(sums)
-            if clusters:
-                weights = generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws)
-                weights = weights.astype(np.float64)  # draws, clusters
-                self.replicates: Array = (weights @ sums) / (weights @ counts)  # draws, cells
-            else:
-                self.replicates = np.full((draws, sums.shape[1]), np.nan)
-            # What a cluster adds to a level, to first order; clusters, cells
-            self._contributions: Array = (sums - counts * self.levels) / total
+            # What a cluster adds to a level, and how far it moves it from its estimate, to first order; clusters, cells
+            self.shares: Array = sums / total
+            self.contributions: Array = self.shares - counts * (self.levels / total)
+        if weights is None:
+            weights = resamples(len(sums), generator or np.random.default_rng(0), draws)
+        self._weights = weights
+
+    @cached_property
+    def replicates(self) -> Array:
+        """Resampled levels; cells × draws."""
+        # Most cells have the same counts, and adding them up once is enough.
+        different, place = np.unique(self._counts, axis=1, return_inverse=True)
+        weights = self._weights.T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found: Array = self._sums.T @ weights
+            found /= (different.T @ weights)[place.reshape(-1)]
+        return found
+
+    def unseen(self) -> Array:
+        """Levels of the clusters that are not in each resample; cells × draws, NaN where there are none."""
+        left_out = (self._weights == 0).astype(np.float64).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found: Array = (self._sums.T @ left_out) / (self._counts.T @ left_out)
+        return found
 
     def interval(self, coefficients: Array) -> Interval:
         """The interval of a weighted sum of levels.
@@ -144,7 +169,7 @@ class ClusterBootstrap:
         if clusters < LEAST_CLUSTERS:
             return Interval(estimate, None, None, "none", clusters)
         if self._carrying(cells, weights) >= LEAST_CARRYING:
-            replicates = self.replicates[:, cells] @ weights
+            replicates = weights @ self.replicates[cells]
             replicates = replicates[~np.isnan(replicates)]
             tail = expanded_tail(clusters)
             low, high = np.quantile(replicates, [tail, 1 - tail])
@@ -157,7 +182,7 @@ class ClusterBootstrap:
         return self._difference(coefficients, estimate, clusters)
 
     def _carrying(self, cells: NDArray[np.int64], weights: Array) -> float:
-        contributions = self._contributions[:, cells] @ weights
+        contributions = self.contributions[:, cells] @ weights
         # Rounding leaves dust where all values are equal.
         contributions[np.abs(contributions) < 1e-12] = 0.0
         squares = contributions**2

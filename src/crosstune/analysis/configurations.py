@@ -7,7 +7,7 @@ import polars as pl
 
 _MODEL_AXES = ["base_model", "instructions", "adaptation"]
 _KNOWN = [*_MODEL_AXES, "learning_rate"]
-_NOT_AN_AXIS = {"run", "seed", "tuned", "schema_version"}
+_NOT_AN_AXIS = {"run", "seed", "tuned", "api", "schema_version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Configuration:
     learning_rate: float | None
     further: dict[str, Any] = field(default_factory=dict)
     """The values of further axes of the grid."""
+    api: bool = False
+    """Whether it is a model behind an API, which is never tuned."""
 
 
 def format_learning_rate(value: float) -> str:
@@ -44,10 +46,10 @@ def _part(axis: str, value: Any) -> str:
 
 
 def configurations(cells: pl.DataFrame) -> list[Configuration]:
-    """The configurations of a study: untuned base models first, then by the axes of the grid.
+    """The configurations of a study: untuned base models, then models behind an API, then by the axes of the grid.
 
     Args:
-        cells: table of runs, in any order.
+        cells: table of runs, in any order. A column `api`, where there is one, is true of models behind an API.
     """
     further = [name for name in cells.columns if name not in _NOT_AN_AXIS and name not in _KNOWN]
     axes = [*_MODEL_AXES, *further, "learning_rate"]
@@ -57,19 +59,25 @@ def configurations(cells: pl.DataFrame) -> list[Configuration]:
         groups.setdefault((row["tuned"], *(_hashable(row[axis]) for axis in mine)), []).append(row)
     tuned_rows = [rows[0] for key, rows in groups.items() if key[0]]
     untuned_rows = [rows[0] for key, rows in groups.items() if not key[0]]
-    between_untuned = [axis for axis in further if len({_hashable(row[axis]) for row in untuned_rows}) > 1]
+    api_rows = [row for row in untuned_rows if row.get("api")]
+    base_rows = [row for row in untuned_rows if not row.get("api")]
+    between_apis, between_bases = (
+        [axis for axis in further if len({_hashable(row[axis]) for row in rows}) > 1] for rows in (api_rows, base_rows)
+    )
     varying = [axis for axis in axes if len({_hashable(row[axis]) for row in tuned_rows}) > 1]
     shown = varying or ["learning_rate"]
-    several_bases = len(set(cells["base_model"])) > 1
+    several_bases = len({row["base_model"] for row in (*base_rows, *tuned_rows)}) > 1
     found = []
     for rows in groups.values():
         row = rows[0]
         if row["tuned"]:
             label = ", ".join(_part(axis, row[axis]) for axis in shown)
             series = ", ".join(_part(axis, row[axis]) for axis in varying if axis != "learning_rate")
+            own = further
         else:
-            name = f"{row['base_model']}, untuned" if several_bases else "untuned base"
-            label = series = ", ".join([name, *(_part(axis, row[axis]) for axis in between_untuned)])
+            untuned = f"{row['base_model']}, untuned" if several_bases else "untuned base"
+            name, own = (f"{row['base_model']}, API", between_apis) if row.get("api") else (untuned, between_bases)
+            label = series = ", ".join([name, *(_part(axis, row[axis]) for axis in own)])
         found.append(
             Configuration(
                 label=label,
@@ -80,13 +88,14 @@ def configurations(cells: pl.DataFrame) -> list[Configuration]:
                 instructions=row["instructions"] or "",
                 adaptation=row["adaptation"] or "",
                 learning_rate=row["learning_rate"],
-                further={axis: row[axis] for axis in (further if row["tuned"] else between_untuned)},
+                further={axis: row[axis] for axis in own},
+                api=bool(row.get("api")),
             )
         )
 
     def place(item: Configuration) -> tuple[Any, ...]:
         values = [item.base_model, item.instructions, item.adaptation, *item.further.values(), item.learning_rate]
-        return (item.tuned, [_order(value) for value in values])
+        return (item.tuned, item.api, [_order(value) for value in values])
 
     return sorted(found, key=place)
 

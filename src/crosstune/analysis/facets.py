@@ -1,16 +1,15 @@
 """What is rated, and on which scale. A facet that is not in this table works too, without what a scale allows."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import polars as pl
+if TYPE_CHECKING:  # what asks for a facet's title alone must answer at once
+    import polars as pl
 
 Better = Literal["higher", "lower"]
 
 COMPOSITE_PREFIX = "composite:"
 """How the rater of a composite facet is called, before its name."""
-MARKS = (0.0, 2.0)
-"""The lowest and the highest mark of judges and people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +116,12 @@ def facet(name: str) -> Facet:
     )
 
 
-def scale_of(name: str, rater: str, values: pl.Series) -> tuple[float, float] | None:
+def scale_of(name: str, rater: str, values: "pl.Series") -> tuple[float, float] | None:
     """The scale of a facet as this rater gives it, or None when not known.
 
-    Judges and people mark 0, 1 or 2, composites 0 or 1. A rater who gave a value outside uses a scale of their own.
+    Composites are 0 or 1. A rater who gave a value outside the facet's scale uses one of their own.
     """
-    if rater.startswith(COMPOSITE_PREFIX):
-        scale: tuple[float, float] | None = (0.0, 1.0)
-    elif name not in FACETS and rater.startswith(("judge:", "person:")):
-        scale = MARKS
-    else:
-        scale = facet(name).scale
+    scale = (0.0, 1.0) if rater.startswith(COMPOSITE_PREFIX) else facet(name).scale
     if scale is None or not values.drop_nulls().is_between(*scale).all():
         return None
     return scale

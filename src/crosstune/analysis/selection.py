@@ -163,7 +163,7 @@ def _choose(
         difference = grid.bootstrap.interval(grid.coefficients((1.0, tied[0], language), (-1.0, label, language)))
         return difference.low is None or difference.low <= 0
 
-    pick, why_not = (tied[0], None) if len(tied) == 1 else _by_loss(tied, candidates, losses)
+    pick, why_not = (tied[0], None) if len(tied) == 1 else lowest_loss(tied, candidates, losses)
     return Choice(
         over=over,
         level=grid.level(pick or tied[0], language),
@@ -175,9 +175,10 @@ def _choose(
     )
 
 
-def _by_loss(
+def lowest_loss(
     tied: tuple[str, ...], candidates: dict[str, Configuration], losses: dict[str, float]
 ) -> tuple[str | None, str | None]:
+    """The one of these configurations whose training loss is lowest, or None and why losses do not decide."""
     if any(label not in losses for label in tied):
         return None, "not all of them have a training curve"
     if len({(candidates[label].base_model, candidates[label].instructions) for label in tied}) > 1:

@@ -28,7 +28,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from crosstune.analysis.bootstrap import CONFIDENCE, LEAST_CARRYING, LEAST_CLUSTERS, student_quantile
-from crosstune.analysis.facets import FACETS, facet
+from crosstune.analysis.facets import FACETS, facet, scale_of
 from crosstune.errors import InvalidData, did_you_mean
 from crosstune.languages import languages
 
@@ -129,7 +129,9 @@ def _facet_summary(scores: pl.LazyFrame, name: str, keys: list[str], cluster: st
         .group_by(cell, maintain_order=True)
         .agg(pl.struct("reason", "count").alias("reasons"))
     )
-    levels = _with_intervals(_cells(frame, cell), facet(name).scale, facet(name).lowest)
+    scales = {scale_of(name, str(rater), part["value"]) for (rater,), part in frame.group_by("rater")}
+    scale = scales.pop() if len(scales) == 1 else None
+    levels = _with_intervals(_cells(frame, cell), scale, facet(name).lowest)
     joined = counts.join(levels, on=cell, how="left", nulls_equal=True, maintain_order="left").join(
         reasons, on=cell, how="left", nulls_equal=True, maintain_order="left"
     )

@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from crosstune.generation.api_config import not_sent
+from crosstune.judging.chosen import drawn_instructions, instruction_of
 from crosstune.judging.estimate import JudgingCost, estimate_from_sizes, request_tokens
-from crosstune.judging.judge import drawn_instructions, instruction_of
 from crosstune.judging.request import marking_request
 from crosstune.judging.rubric import load_rubric
 from crosstune.judging.subject import Subject
@@ -210,7 +210,7 @@ def _judging_costs(config: StudyConfig, graph: StudyGraph, store: Store, base: P
         for steps in graph.cells:
             sizes.append(size + steps.cell.generation.max_new_tokens)
             foreign.append(prompt.requested_language != "en")
-    return tuple(estimate_from_sizes(sizes, config.judge, store.root / LEDGER, foreign=foreign))
+    return tuple(estimate_from_sizes(sizes, config.judge, store.root / LEDGER, foreign=foreign, runs=len(graph.cells)))
 
 
 def _mixture_notes(read: Sequence[DataOverlaps]) -> Iterator[str]:
