@@ -1,0 +1,1 @@
+"""The pages: what is asked of the server, by whom, and what it answers."""

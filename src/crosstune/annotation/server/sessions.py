@@ -1,0 +1,69 @@
+"""Who asks. A personal link is opened once; from then on a cookie that scripts cannot read opens the same pages.
+
+Forms and scripts must bring the page's own token too (`x-csrf-token`, or a field `csrf`), which another site does not
+know. All comparisons take the same time whatever is compared.
+"""
+
+import hashlib
+import hmac
+
+from fastapi import Request, Response
+
+from crosstune.annotation.annotators import Refusal, admitted
+from crosstune.annotation.database import Database
+from crosstune.annotation.records import Annotator
+
+COOKIE = "crosstune"
+_COOKIE_SECONDS = 90 * 24 * 3600
+
+
+class NotAllowed(Exception):
+    """The request is refused; `code` names the text that says why."""
+
+    def __init__(self, code: str, status: int = 403) -> None:
+        self.code = code
+        self.status = status
+        super().__init__(code)
+
+
+def set_cookie(request: Request, response: Response, secret: str, path: str) -> None:
+    """Lets the browser open the pages below `path` from now on."""
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=_COOKIE_SECONDS,
+        path=path,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def annotator_of_request(request: Request, database: Database, key: str) -> Annotator:
+    """The annotator whose pages these are.
+
+    Raises:
+        NotAllowed: the cookie is missing or not theirs, or the link has expired or was withdrawn.
+    """
+    secret = request.cookies.get(COOKIE, "")
+    found = admitted(database, key, secret)
+    if isinstance(found, Refusal):
+        raise NotAllowed("session" if found is Refusal.UNKNOWN else found.value)
+    return found
+
+
+def csrf_token(server_secret: str, session_secret: str) -> str:
+    """What the pages of a session bring along."""
+    return hmac.new(server_secret.encode(), f"csrf:{session_secret}".encode(), hashlib.sha256).hexdigest()
+
+
+def check_csrf(request: Request, server_secret: str, form_field: str = "") -> None:
+    """Refuses what does not come from the session's own pages.
+
+    Raises:
+        NotAllowed: the token is missing or another.
+    """
+    given = request.headers.get("x-csrf-token") or form_field
+    expected = csrf_token(server_secret, request.cookies.get(COOKIE, ""))
+    if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+        raise NotAllowed("form")
