@@ -17,7 +17,7 @@ from crosstune.judging import inspect_log
 from crosstune.judging.config import JudgeModel, Price
 from crosstune.judging.exchange import Exchange, request_digest
 from crosstune.judging.inspect_log import write_inspect_logs
-from crosstune.judging.judge import JudgedSample
+from crosstune.judging.side import JudgedSample
 from crosstune.judging.subject import Subject
 from crosstune.records import Message, Reason, Score
 

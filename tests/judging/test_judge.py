@@ -17,7 +17,8 @@ from benchmarks.chat_endpoint import FACETS, ChatEndpoint, chat_endpoint
 from crosstune.errors import InvalidData, ModelUnavailable
 from crosstune.judging.config import JudgeConfig
 from crosstune.judging.exchange import read_exchanges
-from crosstune.judging.judge import AGAIN, TRANSLATED, Judging, judge, ledger_file
+from crosstune.judging.judge import Judging, judge, ledger_file
+from crosstune.judging.side import AGAIN, TRANSLATED
 from crosstune.judging.subject import Subject
 from crosstune.records import Message, Reason
 

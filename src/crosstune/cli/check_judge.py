@@ -17,8 +17,10 @@ from crosstune.cli.judge_options import (
     RubricOption,
     SchemaOption,
     TemperatureOption,
+    interrupted,
     judge_config,
     judge_models,
+    say_who_holds_it,
 )
 from crosstune.cli.progress_bar import ProgressBar
 
@@ -75,10 +77,12 @@ def check_judge(
             "rubric": rubric,
         }
     )
-    with ProgressBar("checking") as bar:
-        checks, judging = check(
-            faults, config, ledger or (root or default_root()) / "judge", on_progress=bar.on_progress
-        )
+    folder = ledger or (root or default_root()) / "judge"
+    try:
+        with ProgressBar("checking") as bar:
+            checks, judging = check(faults, config, folder, on_progress=bar.on_progress, on_wait=say_who_holds_it)
+    except KeyboardInterrupt:
+        interrupted(folder)
     if as_json:
         typer.echo(json.dumps([_plain(one) for one in checks], ensure_ascii=False, indent=1))
         return

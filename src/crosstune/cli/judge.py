@@ -20,8 +20,10 @@ from crosstune.cli.judge_options import (
     RubricOption,
     SchemaOption,
     TemperatureOption,
+    interrupted,
     judge_config,
     judge_models,
+    say_who_holds_it,
 )
 from crosstune.cli.progress_bar import ProgressBar
 
@@ -100,7 +102,11 @@ def judge(
 
     Stopped, it goes on where it was: every reply is kept. Ends with status 1 if more than a twentieth has no mark.
     """
+    from crosstune.cli.judge_result import names_of
+    from crosstune.cli.judge_tables import show_costs, show_judging
+    from crosstune.judging.chosen import drawn
     from crosstune.judging.estimate import estimate
+    from crosstune.storage.atomic import make_folder
     from crosstune.study.study import default_root
 
     subjects, of_study = _subjects(files, column or [], language, root)
@@ -122,19 +128,22 @@ def judge(
         panel=None if panel is None else panel.value,
         repeat=repeat,
         translated=translated or None,
-        compare=None if compare is None else compare.split(","),
+        compare=None if compare is None else _two(compare),
         budget={"calls": max_calls, "tokens": max_tokens, "dollars": max_dollars},
         seed=seed,
     )
+    # What would go wrong after money is spent is found before.
+    names_of(by)
     if out is not None:
         _check_out(out)
     folder = ledger or (root or default_root()) / "judge"
     costs = estimate(subjects, config, folder)
-    from crosstune.cli.judge_tables import show_costs, show_judging
-
-    show_costs(costs, len(subjects), to_error=as_json or not plan)
+    show_costs(costs, len(drawn(subjects, config)), len(subjects), to_error=as_json or not plan)
     if plan:
         return
+    for place in (logs, out and out.parent):
+        if place is not None:
+            make_folder(place)
     _run(subjects, config, folder, by, out=out, logs=logs, as_json=as_json, show=show_judging)
 
 
@@ -154,14 +163,16 @@ def _run(
 
     try:
         with ProgressBar("judging") as bar:
-            judging = have_judged(subjects, config, folder, on_progress=bar.on_progress)
+            judging = have_judged(
+                subjects,
+                config,
+                folder,
+                on_progress=bar.on_progress,
+                on_wait=say_who_holds_it,
+                keeps_samples=logs is not None,
+            )
     except KeyboardInterrupt:
-        error_console.print(
-            f"\n[yellow bold]Interrupted.[/yellow bold] Every reply is kept in {plain(str(folder))}; "
-            "the same command goes on from there.",
-            soft_wrap=True,
-        )
-        sys.exit(130)
+        interrupted(folder)
     if out is not None:
         write_marks(judging, out)
     if logs is not None:
@@ -183,6 +194,15 @@ def _run(
             soft_wrap=True,
         )
         sys.exit(1)
+
+
+def _two(compare: str) -> list[str]:
+    from crosstune.errors import InvalidStudy
+
+    names = [name.strip() for name in compare.split(",")]
+    if len(names) != 2 or not all(names):
+        raise InvalidStudy(f"'{compare}' are not two names", where="--compare", hint="as in --compare one,two")
+    return names
 
 
 def _check_out(out: Path) -> None:

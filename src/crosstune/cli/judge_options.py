@@ -1,10 +1,14 @@
 """The options of a judge that `crosstune judge` and `crosstune check-judge` share, and what they make of them."""
 
+import sys
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from crosstune.cli.console import error_console, plain
 
 if TYPE_CHECKING:
     from crosstune.judging.config import JudgeConfig
@@ -53,6 +57,10 @@ LedgerOption = Annotated[
 ]
 
 
+_OPTIONS = {"price": "--price", "base_url": "--base-url", "max_tokens": "--reply-tokens"}
+"""By the fields of a judge that they become."""
+
+
 class PanelRule(StrEnum):
     """How several judges become one mark."""
 
@@ -95,7 +103,11 @@ def judge_models(
         try:
             JudgeModel.model_validate(entry)
         except ValidationError as error:
-            raise InvalidStudy(error.errors()[0]["msg"].removeprefix("Value error, "), where="--model") from None
+            first = error.errors()[0]
+            of_model = "base_url" if first["msg"].startswith("Value error, base_url") else "model"
+            named = str(first["loc"][0]) if first["loc"] else of_model
+            where = _OPTIONS.get(named, "--model")
+            raise InvalidStudy(first["msg"].removeprefix("Value error, "), where=where) from None
         found.append(entry)
     return found
 
@@ -107,6 +119,8 @@ def _price(text: str | None) -> dict[str, float] | None:
         return None
     try:
         read, written = (float(part) for part in text.split(","))
+        if not (isfinite(read) and isfinite(written)):
+            raise ValueError
     except ValueError:
         raise InvalidStudy(
             f"'{text}' is not two prices", where="--price", hint="as in --price 0.25,2: dollars a million tokens"
@@ -131,3 +145,18 @@ def judge_config(values: dict[str, Any]) -> "JudgeConfig":
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InvalidStudy(first["msg"].removeprefix("Value error, "), where=place or "judge") from None
+
+
+def interrupted(ledger: Path) -> NoReturn:
+    """Ends the program as Ctrl-C does, and says that nothing is lost."""
+    error_console.print(
+        f"\n[yellow bold]Interrupted.[/yellow bold] Every reply is kept in {plain(str(ledger))}; "
+        "the same command goes on from there.",
+        soft_wrap=True,
+    )
+    sys.exit(130)
+
+
+def say_who_holds_it(who: str) -> None:
+    """Tells what is waited for."""
+    error_console.print(f"waiting for another that judges with the same model: {plain(who)}", soft_wrap=True)

@@ -47,6 +47,24 @@ def _write(frame: "pl.DataFrame", out: Path) -> None:
             frame.drop(nested).write_csv(temporary)  # spans, of which marks have none
 
 
+def names_of(by: str | None) -> list[str]:
+    """The columns that a summary is by.
+
+    Args:
+        by: names with commas between; None: none are told.
+
+    Raises:
+        InvalidData: scores have no such column.
+    """
+    from crosstune.analysis.summary import grouping
+    from crosstune.records import Score
+    from crosstune.storage.tables import table_schema
+
+    names = [name.strip() for name in (by or "").split(",") if name.strip()]
+    grouping(names, table_schema(Score).names())
+    return names
+
+
 def judging_result(judging: "Judging", config: "JudgeConfig", by: str | None) -> dict[str, Any]:
     """What `--json` prints.
 
@@ -65,10 +83,9 @@ def judging_result(judging: "Judging", config: "JudgeConfig", by: str | None) ->
     checks = to_frame(Score, judging.checks)
     scores = to_frame(Score, judging.scores)
     several = scores["run"].n_unique() > 1
-    wanted = [name.strip() for name in by.split(",")] if by else ["model", "language"] if several else ["language"]
-    levels = summary(scores, wanted)
+    levels = summary(scores, names_of(by) or (["model", "language"] if several else ["language"]))
     return {
-        "answers": scores.select("run", "prompt_id", "language").n_unique(),
+        "answers": scores.group_by("rater", "facet").len()["len"].max() or 0,
         "by": levels.columns[: levels.columns.index("facet")],
         "levels": [
             {**row, "reasons": {item["reason"]: item["count"] for item in row["reasons"]}} for row in levels.to_dicts()

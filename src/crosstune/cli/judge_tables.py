@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from crosstune.judging.estimate import JudgingCost
 
 
-def show_costs(costs: "Sequence[JudgingCost]", answers: int, *, to_error: bool) -> None:
-    """Prints a line a judge: calls, tokens and money."""
+def show_costs(costs: "Sequence[JudgingCost]", answers: int, of: int, *, to_error: bool) -> None:
+    """Prints a line a judge: calls, tokens and money.
+
+    Args:
+        costs: of each judge.
+        answers: that are judged.
+        of: answers that there are.
+        to_error: whether the line goes to the error stream.
+    """
     where = error_console if to_error else console
+    judged = counted(answers, "answer") if answers == of else f"{answers:,} of {counted(of, 'answer')}"
     for cost in costs:
         dollars = "price not known" if cost.dollars is None else f"about ${cost.dollars:,.2f}"
         where.print(
-            f"[bold]{plain(cost.judge.model)}[/bold]: {counted(answers, 'answer')}, {counted(cost.calls, 'call')} "
+            f"[bold]{plain(cost.judge.model)}[/bold]: {judged}, {counted(cost.calls, 'call')} "
             f"at most, about {amount(cost.input_tokens)} tokens of requests and {amount(cost.output_tokens)} of "
             f"replies, {dollars}",
             soft_wrap=True,

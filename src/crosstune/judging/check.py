@@ -1,6 +1,6 @@
 """How well a judge notices known faults, before money is spent on it (see `known_faults`)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,12 @@ def subject_of_fault(fault: KnownFault) -> Subject:
 
 
 def check_judge(
-    faults: Sequence[KnownFault], config: JudgeConfig, ledger: Path, *, on_progress: OnProgress = ignore_progress
+    faults: Sequence[KnownFault],
+    config: JudgeConfig,
+    ledger: Path,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    on_wait: Callable[[str], None] | None = None,
 ) -> tuple[list[JudgeCheck], Judging]:
     """Has the answers with known faults marked, by each judge of a configuration.
 
@@ -47,6 +52,7 @@ def check_judge(
         config: the judges.
         ledger: as for `judge.judge`.
         on_progress: told how far it is.
+        on_wait: told who else judges with the same files when waiting for that starts.
 
     Returns:
         A check of each judge, then of the panel if there is one; and the marks themselves.
@@ -54,7 +60,8 @@ def check_judge(
     Raises:
         ModelUnavailable: a judge cannot be reached, refuses the key, or is not there.
     """
-    judging = judge([subject_of_fault(fault) for fault in faults], config, ledger, on_progress=on_progress)
+    subjects = [subject_of_fault(fault) for fault in faults]
+    judging = judge(subjects, config, ledger, on_progress=on_progress, on_wait=on_wait, keeps_samples=False)
     marks: dict[str, dict[str, dict[str, float | None]]] = {}
     for score in judging.scores:
         marks.setdefault(score.rater, {}).setdefault(score.prompt_id, {})[score.facet] = score.value

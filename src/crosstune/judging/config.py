@@ -119,6 +119,8 @@ class JudgeConfig(_Strict):
         names = [model.name for model in self.models]
         if len(set(names)) < len(names):
             raise ValueError("a judge is named twice")
+        if self.compare is not None and self.compare[0] == self.compare[1]:
+            raise ValueError(f"'{self.compare[0]}' cannot be compared with itself")
         if self.budget.dollars is not None and any(model.price is None for model in self.models):
             raise ValueError("a budget in dollars needs the price of every judge: price: {input: …, output: …}")
         return self

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosstune.errors import ModelUnavailable
 from crosstune.judging.config import JudgeModel
+from crosstune.judging.failures import TryFailed, meaning, said_by, status_of
 from crosstune.records import Message, Reason
 
 if TYPE_CHECKING:  # Inspect takes a second to import
@@ -22,9 +23,8 @@ if TYPE_CHECKING:  # Inspect takes a second to import
 _LOCAL_KEY = "none"
 """Servers on one's own machine want some key, and do not look at it."""
 _OPENAI_PROTOCOL = ("openai-api/", "openai/")
-_TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 522, 524, 529}
-_NOT_CONNECTED = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "gaierror"}
-_MOST_DETAIL = 300
+_BYTES_PER_TOKEN = 4
+"""Where an endpoint does not say what a call took."""
 _BATCHED = 2_000
 """Requests that wait for a batch at once."""
 
@@ -37,6 +37,8 @@ class Reply:
     input_tokens: int
     output_tokens: int
     seconds: float
+    is_cut_off: bool = False
+    """Whether it ended at the limit of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +50,12 @@ class Schema:
     """JSON Schema."""
 
 
-class TryFailed(Exception):
-    """A try without a reply.
+class _Refused(Exception):
+    """The endpoint says that the request is wrong."""
 
-    Attributes:
-        reason: what it is when no other try succeeds.
-        detail: for readers.
-        may_succeed: whether another try may.
-        wait: seconds that the endpoint asks to wait; None when it does not.
-        is_unreachable: whether nothing answered at all.
-        is_rate_limit: whether the endpoint has too much to do.
-    """
-
-    def __init__(
-        self,
-        reason: Reason,
-        detail: str,
-        *,
-        may_succeed: bool = False,
-        wait: float | None = None,
-        is_unreachable: bool = False,
-        is_rate_limit: bool = False,
-    ) -> None:
-        self.reason = reason
-        self.detail = " ".join(detail.split())[:_MOST_DETAIL]
-        self.may_succeed = may_succeed
-        self.wait = wait
-        self.is_unreachable = is_unreachable
-        self.is_rate_limit = is_rate_limit
-        super().__init__(self.detail)
+    def __init__(self, meaning: Exception) -> None:
+        self.meaning = meaning
+        super().__init__(str(meaning))
 
 
 class Endpoint:
@@ -97,6 +76,7 @@ class Endpoint:
             )
         self.judge = judge
         self._takes_schema = judge.structured
+        self._has_replied = False
         self._model = _inspect_model(judge)
         self._configs: dict[str, GenerateConfig] = {}
 
@@ -138,24 +118,41 @@ class Endpoint:
             TryFailed: there is no reply.
             ModelUnavailable: the endpoint refuses the key, or has no such model.
         """
-        used = schema if self._takes_schema else None
+        if schema is not None and self._takes_schema:
+            try:
+                return await self._try(messages, schema)
+            except _Refused:  # what is wrong may be the schema, or the request
+                pass
+        try:
+            reply = await self._try(messages, None)
+        except _Refused as error:
+            raise error.meaning from error.__cause__
+        if schema is not None:
+            self._takes_schema = False
+        return reply
+
+    async def _try(self, messages: Sequence[Message], schema: Schema | None) -> Reply:
         started = time.perf_counter()
         try:
             # Of the model's provider rather than of the model: what that adds (tries again, a transcript, a condensed
             # copy of each request) is done in `calls` and `inspect_log`, and takes longer than the call itself.
             async with asyncio.timeout(None if self.judge.batch else self.judge.timeout):
-                generated = await self._model.api.generate(_chat(messages), [], "none", self._config(used))
+                generated = await self._model.api.generate(_chat(messages), [], "none", self._config(schema))
             output = generated[0] if isinstance(generated, tuple) else generated
             if isinstance(output, Exception):
                 raise output
+            reply = self._reply(output, messages, time.perf_counter() - started)
+        except TryFailed:
+            raise
         except Exception as error:
-            if used is not None and _status(error) in (400, 422):
-                self._takes_schema = False  # what is wrong may be the schema: another try goes without
-                raise TryFailed(Reason.ENDPOINT_FAILED, _said(error), may_succeed=True, wait=0.0) from error
-            raise self._failure(error) from error
-        return self._reply(output, time.perf_counter() - started)
+            found = meaning(error, self.judge, self._model.api.should_retry, has_replied=self._has_replied)
+            raise (_Refused(found) if status_of(error) in (400, 422) else found) from error
+        self._has_replied = True
+        return reply
 
-    def _reply(self, output: "ModelOutput", seconds: float) -> Reply:
+    def _reply(self, output: "ModelOutput", messages: Sequence[Message], seconds: float) -> Reply:
+        if output.error and not output.choices:
+            raise TryFailed(Reason.ENDPOINT_FAILED, output.error, may_succeed=True)
         if output.stop_reason == "content_filter":
             raise TryFailed(Reason.JUDGE_REFUSED, output.completion or output.error or "refused by a filter")
         if output.stop_reason == "model_length":
@@ -165,53 +162,32 @@ class Endpoint:
             )
         if output.error:
             raise TryFailed(Reason.ENDPOINT_FAILED, output.error, may_succeed=True)
+        is_cut_off = output.stop_reason == "max_tokens"
         usage = output.usage
-        if usage is None:
-            return Reply(output.completion, 0, 0, seconds)
+        if usage is None or not (usage.input_tokens or usage.output_tokens):  # a budget must be kept all the same
+            asked = sum(_tokens(message.content) for message in messages)
+            return Reply(output.completion, asked, _tokens(output.completion), seconds, is_cut_off)
         read = usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
-        return Reply(output.completion, read, usage.output_tokens, seconds)
-
-    def _failure(self, error: Exception) -> Exception:
-        """What an error of a provider means."""
-        where = self.judge.base_url or self.judge.model
-        status, said = _status(error), _said(error)
-        causes = _causes(error)
-        if status in (401, 403):
-            return ModelUnavailable(
-                f"the endpoint refuses the key ({said})", where=where, hint="set the provider's environment variable"
-            )
-        if status == 404:
-            hint = "a base URL usually ends in /v1" if self.judge.base_url else None
-            return ModelUnavailable(f"there is no model '{self.judge.model}' ({said})", where=where, hint=hint)
-        if status == 402 or "insufficient_quota" in said:
-            return ModelUnavailable(f"the account has no credit left ({said})", where=where)
-        decisions = [self._model.api.should_retry(cause) for cause in causes]
-        told = [getattr(decision, "retry_after", None) for decision in decisions]
-        is_known = any(getattr(decision, "retry", decision) for decision in decisions)
-        names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-        is_broken = bool(names & {"APIConnectionError", "ConnectionError", "TransportError", "ClientError"})
-        is_unreached = bool(names & _NOT_CONNECTED)  # which the client on aiohttp calls a timeout
-        is_slow = any("Timeout" in name for name in names) and not is_unreached
-        is_garbled = bool(names & {"JSONDecodeError", "APIResponseValidationError", "ValidationError", "ValueError"})
-        return TryFailed(
-            Reason.ENDPOINT_FAILED,
-            str(causes[-1]) if is_unreached else said,
-            may_succeed=is_known or is_broken or is_slow or is_garbled or status in _TRANSIENT,
-            wait=next((wait for wait in told if wait is not None), None),
-            is_unreachable=is_unreached,
-            is_rate_limit=status == 429 or any(getattr(one, "kind", "") == "rate_limit" for one in decisions),
-        )
+        return Reply(output.completion, read, usage.output_tokens, seconds, is_cut_off)
 
     async def close(self) -> None:
         """Closes its connections."""
         await self._model.api.aclose()
 
 
+def _tokens(text: str) -> int:
+    """About how many a text has."""
+    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
+
+
 def _chat(messages: Sequence[Message]) -> "list[ChatMessage]":
     from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
-    return [kinds[message.role](content=message.content) for message in messages]
+    # Halves of characters, which a reply that is sent back may have, cannot be sent.
+    return [
+        kinds[message.role](content=message.content.encode("utf-8", "replace").decode("utf-8")) for message in messages
+    ]
 
 
 def _inspect_model(judge: JudgeModel) -> Any:
@@ -230,7 +206,7 @@ def _inspect_model(judge: JudgeModel) -> Any:
         return get_model(judge.model, base_url=judge.base_url, api_key=key, memoize=False, **arguments | judge.args)
     except Exception as error:  # of a provider: a missing package or key, an unknown name
         raise ModelUnavailable(
-            f"the judge '{judge.model}' cannot be used: {_said(error)}",
+            f"the judge '{judge.model}' cannot be used: {said_by(error)}",
             hint="model names are those of Inspect AI, such as openai/gpt-5-mini; for a server of your own "
             "openai-api/local/NAME with a base URL",
         ) from error
@@ -243,35 +219,3 @@ def _fast_client(judge: JudgeModel) -> Any:
     from openai import DefaultAioHttpClient
 
     return DefaultAioHttpClient(timeout=judge.timeout)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """An error with those that it came from, that of tenacity's last attempt included."""
-    found: list[BaseException] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or one in found:
-            continue
-        found.append(one)
-        attempt = getattr(one, "last_attempt", None)
-        waiting += [one.__context__, one.__cause__, attempt.exception() if attempt is not None else None]
-    return found
-
-
-def _status(error: BaseException) -> int | None:
-    for one in _causes(error):
-        status = getattr(one, "status_code", None) or getattr(getattr(one, "response", None), "status_code", None)
-        if isinstance(status, int):
-            return status
-    return None
-
-
-def _said(error: BaseException) -> str:
-    """What the error that everything came from says."""
-    named = [
-        one for one in _causes(error) if str(one) and type(one).__name__ not in ("RetryError", "ModelGenerateError")
-    ]
-    status = _status(error)
-    said = str(named[0]) if named else type(error).__name__
-    return (said if status is None or str(status) in said else f"{status}: {said}").strip()[:_MOST_DETAIL]

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from crosstune.judging.config import JudgeModel
 from crosstune.judging.exchange import Exchange
-from crosstune.judging.judge import JudgedSample
 from crosstune.judging.marks import RATER_PREFIX
+from crosstune.judging.side import JudgedSample
 from crosstune.judging.spending import Spending, spent_on
 from crosstune.records import Message, Reason, Score
 from crosstune.storage.atomic import atomic_path, storage_errors

@@ -38,6 +38,8 @@ class Limit:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # its turn came just now
                 self._release()
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
             raise
 
     async def __aexit__(

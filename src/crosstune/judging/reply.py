@@ -92,6 +92,12 @@ def _mark(entry: Any, facet: str, *, present: bool) -> tuple[Mark, str]:
     return Mark(value, why), ""
 
 
+def without_thoughts(reply: str) -> str:
+    """A reply without the block of thoughts before it."""
+    thoughts = _THOUGHTS.match(reply)
+    return reply if thoughts is None else reply[thoughts.end() :]
+
+
 def json_object(reply: str) -> dict[str, Any]:
     """The one JSON object of a reply.
 
@@ -100,9 +106,7 @@ def json_object(reply: str) -> dict[str, Any]:
     """
     if len(reply) > MOST_CHARACTERS_READ:
         raise Unreadable("it is far too long")
-    text = reply
-    if (thoughts := _THOUGHTS.match(text)) is not None:
-        text = text[thoughts.end() :]
+    text = without_thoughts(reply)
     start = text.find("{")
     if start < 0:
         raise Unreadable("it has no JSON object")

@@ -11,6 +11,9 @@ from crosstune.records import Message
 
 MOST_CHARACTERS_ASKED = 20_000
 """Of an instruction that are shown."""
+MOST_CHARACTERS_REPEATED = 4_000
+"""Of a reply that cannot be read, when it is sent back."""
+_LONGEST_LANGUAGE = 40
 _UNKNOWN = "(The instruction is not known. Judge the answer by itself.)"
 _LEFT_OUT = "\n(… the rest of the instruction is left out here …)"
 
@@ -102,14 +105,17 @@ def repair_request(request: Request, reply: str, problem: str, rubric: Rubric) -
         rubric: the criteria.
     """
     again = rubric.repair.render(problem=problem)
-    return Request((*request.messages, Message("assistant", reply), Message("user", again)), request.left_out)
+    return Request(
+        (*request.messages, Message("assistant", reply[:MOST_CHARACTERS_REPEATED]), Message("user", again)),
+        request.left_out,
+    )
 
 
 def _named(code: str) -> str:
     """A language as judges know it: `French (français)`; a code that no table has as it is."""
     entry = languages().get(code)
     if entry is None:
-        return code
+        return " ".join(harmless(code).split())[:_LONGEST_LANGUAGE]
     return entry.name if entry.name == entry.endonym else f"{entry.name} ({entry.endonym})"
 
 

@@ -12,7 +12,7 @@ class Spending:
     """Of one judge."""
 
     calls: int = 0
-    """That got a reply."""
+    """That got a reply, be it of use or not."""
     failures: int = 0
     """Calls that got none, each after all its tries."""
     input_tokens: int = 0
@@ -20,10 +20,10 @@ class Spending:
 
     def add(self, exchange: Exchange) -> None:
         """Counts an exchange."""
-        if exchange.failure:
-            self.failures += 1
-        else:
+        if exchange.is_paid:
             self.calls += 1
+        else:
+            self.failures += 1
         self.input_tokens += exchange.input_tokens
         self.output_tokens += exchange.output_tokens
 
@@ -55,22 +55,21 @@ class Purse:
         self.calls = 0
         self.tokens = 0
         self.dollars = 0.0
+        self.under_way = 0
+        """Calls of all judges whose cost is not known yet."""
 
     def add(self, exchange: Exchange, price: Price | None) -> None:
         """Takes what an exchange took, of this run or an earlier one."""
-        self.calls += not exchange.failure
+        self.calls += exchange.is_paid
         self.tokens += exchange.input_tokens + exchange.output_tokens
         if price is not None:
             self.dollars += (exchange.input_tokens * price.input + exchange.output_tokens * price.output) / 1e6
 
-    def is_spent(self, under_way: int) -> bool:
-        """Whether another call might go over the budget.
-
-        Args:
-            under_way: calls whose cost is not known yet; each is taken to cost what calls so far did on average.
-        """
+    @property
+    def is_spent(self) -> bool:
+        """Whether another call might go over the budget; those under way are taken to cost what calls so far did."""
         budget = self.budget
-        ahead = 1 + under_way
+        ahead = 1 + self.under_way
         each = ahead / self.calls if self.calls else 0.0
         return (
             (budget.calls is not None and self.calls + ahead > budget.calls)

@@ -7,12 +7,13 @@ import polars as pl
 
 from crosstune.analysis.agreement import agreement
 from crosstune.analysis.tables import StudyTables
-from crosstune.judging.judge import AGAIN, TRANSLATED
 from crosstune.judging.marks import RATER_PREFIX
 from crosstune.judging.panel import PANEL
+from crosstune.judging.side import AGAIN, TRANSLATED
 
 ALL = "all"
-_KEY = ["run", "prompt_id", "language", "facet"]
+_KEY = ["run", "prompt_id", "language", "requested_language", "facet"]
+_NOTHING_TO_JUDGE = ["empty", "no_answer"]
 
 
 def judges_of(scores: pl.DataFrame) -> list[str]:
@@ -39,12 +40,28 @@ def agreement_of_judges(scores: pl.DataFrame, checks: pl.DataFrame) -> list[dict
     marks = scores.filter(pl.col("rater").is_in(judges))
     if len(checks):
         marks = pl.concat([marks, checks])
+    marks = _told_apart(marks)
     again = [(name, name + AGAIN) for name in judges if (marks["rater"] == name + AGAIN).any()]
     rows: list[dict[str, Any]] = []
     for pair in (*combinations(judges, 2), *again):
         found = agreement(marks, raters=list(pair))
         rows += [row for row in found.to_dicts() if row["first"] == pair[0]]
     return rows
+
+
+def _told_apart(marks: pl.DataFrame) -> pl.DataFrame:
+    """Marks of several answers of one run to the same prompt, as files may have them, with different prompts' ids.
+
+    All judges mark answers in the same order. Blank ones, which are marked only once, are counted apart. What is added
+    stands behind a `+`, as modifiers do: they remain answers to one instruction.
+    """
+    is_blank = pl.col("reason").is_in(_NOTHING_TO_JUDGE).fill_null(value=False)
+    place = pl.int_range(pl.len()).over(*_KEY, "rater", is_blank)
+    several = pl.len().over(*_KEY, "rater") > 1
+    added = pl.concat_str(pl.lit("+"), pl.when(is_blank).then(pl.lit("blank ")).otherwise(pl.lit("")), place + 1)
+    return marks.with_columns(
+        pl.when(several.any().over(*_KEY)).then(pl.col("prompt_id") + added).otherwise("prompt_id").alias("prompt_id")
+    )
 
 
 def translated_marks(scores: pl.DataFrame, checks: pl.DataFrame) -> list[dict[str, Any]]:
@@ -60,8 +77,11 @@ def translated_marks(scores: pl.DataFrame, checks: pl.DataFrame) -> list[dict[st
     """
     if checks.is_empty():
         return []
-    other = checks.filter(pl.col("rater").str.ends_with(TRANSLATED))
-    direct = scores.select(*_KEY, "rater", pl.col("value").alias("direct"))
+    is_translated = pl.col("rater").str.ends_with(TRANSLATED)
+    direct = scores.filter(pl.col("rater").is_in(judges_of(scores)))
+    marks = _told_apart(pl.concat([direct, checks.filter(is_translated)]))
+    other = marks.filter(is_translated)
+    direct = marks.filter(~is_translated).select(*_KEY, "rater", pl.col("value").alias("direct"))
     both = (
         other.with_columns(pl.col("rater").str.strip_suffix(TRANSLATED))
         .join(direct, on=[*_KEY, "rater"])
