@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from crosstune.generation.vllm_config import VllmConfig
+
 
 class GenerationConfig(BaseModel):
     """Settings of generation. What a model's own `generation_config.json` asks for is not used."""
@@ -26,6 +28,11 @@ class GenerationConfig(BaseModel):
     memory runs out. A single prompt is answered whatever its length."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Precision of the weights; auto: bfloat16 where the device computes in it natively, else float32."""
+    backend: Literal["transformers", "vllm"] = "transformers"
+    """What runs the model: transformers, in this process, on a GPU or the CPU; or a vLLM server, on a GPU, which is
+    faster and needs `pip install 'crosstune[vllm]'`."""
+    vllm: VllmConfig | None = None
+    """How the vLLM server is run, where the backend is vllm; None: with the defaults."""
 
     @model_validator(mode="after")
     def _sampling_is_complete(self) -> "GenerationConfig":
@@ -34,9 +41,11 @@ class GenerationConfig(BaseModel):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides the answers, for fingerprints: all but the memory budget.
+        """What decides the answers, for fingerprints: all but the memory budget and how a server is run.
 
         In bfloat16 the size of a batch can still tip a close choice between two tokens; that is rounding, and does
-        not make it another study.
+        not make it another study. Another backend rounds otherwise at every step, so it does. The default one is not
+        named: answers from before there was a choice stay what they are.
         """
-        return self.model_dump(exclude={"tokens_per_batch"})
+        apart = {"tokens_per_batch", "vllm"} | ({"backend"} if self.backend == "transformers" else set())
+        return self.model_dump(exclude=apart)

@@ -2,6 +2,7 @@
 
 responses.jsonl      while answers are coming
 responses.parquet    all of them
+vllm.log             what the vLLM server wrote meanwhile, where that is the backend
 generation.json      how many, and how fast; written last
 """
 
@@ -11,21 +12,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crosstune.errors import StorageFailure
 from crosstune.records import Prompt, Response
 from crosstune.steps.step import Workspace
 from crosstune.storage.atomic import write_atomic
 from crosstune.study.grid import ApiCell, Cell
 
 if TYPE_CHECKING:
+    from crosstune.generation.backend import Backend
     from crosstune.storage.tables import RecordLog
 
 
 def answer(workspace: Workspace, *, cell: Cell) -> None:
     """Lets the cell's model, tuned or not, answer every prompt."""
-    from crosstune.generation.backends.transformers import generate
     from crosstune.models.prepare import prepare
     from crosstune.storage.tables import read_table
 
@@ -35,6 +38,7 @@ def answer(workspace: Workspace, *, cell: Cell) -> None:
     tuned = workspace.inputs["training"] / "model" if "training" in workspace.inputs else None
     is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
     log = _log_of(cell.name, workspace.out / "responses.jsonl")
+    generate = _backend(cell, fully_tuned=tuned is not None and not is_adapter)
     with freed_memory():
         generate(
             read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt),
@@ -48,6 +52,16 @@ def answer(workspace: Workspace, *, cell: Cell) -> None:
             on_progress=workspace.on_progress,
         )
     _write_responses(workspace, log)
+
+
+def _backend(cell: Cell, *, fully_tuned: bool) -> "Backend":
+    if cell.generation.backend == "vllm":
+        from crosstune.generation.backends import vllm
+
+        return partial(vllm.generate, shared=not fully_tuned)
+    from crosstune.generation.backends import transformers
+
+    return transformers.generate
 
 
 def answer_over_api(workspace: Workspace, *, cell: ApiCell) -> None:
@@ -72,8 +86,14 @@ def answer_over_api(workspace: Workspace, *, cell: ApiCell) -> None:
 
 
 def _is_answered(workspace: Workspace) -> bool:
-    """Whether an earlier try was killed between the end of its work and the step's completion."""
-    if not (workspace.out / "generation.json").is_file():  # written last
+    """Whether an earlier try was killed between the end of its work and the step's completion, and all is whole."""
+    from crosstune.storage.tables import read_frame
+
+    try:
+        said = json.loads((workspace.out / "generation.json").read_text("utf-8"))["answers"]  # written last
+        if len(read_frame(workspace.out / "responses.parquet")) != said:
+            return False
+    except (OSError, ValueError, KeyError, TypeError, StorageFailure):
         return False
     (workspace.out / "responses.jsonl").unlink(missing_ok=True)
     return True
