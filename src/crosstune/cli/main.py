@@ -9,14 +9,19 @@ import typer
 
 from crosstune import __version__
 from crosstune.cli import (
+    agreement,
     annotate,
+    card,
     check_judge,
+    compare,
     data,
     explain,
     facets,
+    gate,
     judge,
     plan,
     prompts,
+    push,
     report,
     run,
     schema,
@@ -40,10 +45,15 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("gate")(gate.gate)
+app.command("card")(card.card)
+app.command("push")(push.push)
 app.command("score")(score.score)
 app.command("facets")(facets.facets)
 app.command("judge")(judge.judge)
 app.command("check-judge")(check_judge.check_judge)
+app.command("agreement")(agreement.agreement)
 app.command("annotate")(annotate.annotate)
 app.command("serve")(serve.serve)
 app.command("schema")(schema.schema)
