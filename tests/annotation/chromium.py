@@ -63,6 +63,8 @@ class Page:
             self.call(f"{domain}.enable")
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
+        # Half-way through a change of colours nothing can be said of contrast.
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._call(method, parameters, self.session)

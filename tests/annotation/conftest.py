@@ -10,9 +10,8 @@ from crosstune.annotation.items import add_items
 from crosstune.annotation.selection import Selection, choose
 
 if find_spec("fastapi") is None or find_spec("uvicorn") is None:  # crosstune[annotate] is not installed
-    collect_ignore = [
-        f"test_annotation_{name}.py" for name in ("browser", "command", "coordinator", "pages", "security")
-    ]
+    needing = ("browser", "browser_details", "command", "coordinator", "limits", "pages", "security")
+    collect_ignore = [f"test_annotation_{name}.py" for name in needing]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from crosstune.annotation.server import app as server_app
@@ -140,9 +141,23 @@ def not_served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_options(file: Path) -> None:
     printed = run("annotate", str(file), "--languages", "fr", "--per-language", "4", "--host", "0.0.0.0", "--port", "9")
     assert "Answers to be rated: fr 4" in printed
-    assert "http://0.0.0.0:9/coordinate/the-token" in printed
+    assert "/coordinate/the-token" in printed
     assert "everybody who reaches 0.0.0.0" in printed
     assert "everybody" not in run("annotate", str(file), "--port", "9")
+    printed = run("annotate", str(file), "--add", "ada", "--address", "https://rate.example.org:444/")
+    assert "https://rate.example.org:444/join/" in printed
+    assert "https://rate.example.org:444/coordinate/the-token" in printed
+    assert "on this machine alone" not in printed
+    assert "on this machine alone" in run("annotate", str(file), "--port", "9")
+
+
+@pytest.mark.enable_socket
+def test_links_of_a_server_that_listens_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving._Server, "run", lambda *_, **__: None)
+    monkeypatch.setattr(socket, "gethostname", lambda: "workshop")
+    shown: list[str] = []
+    serving.serve(FastAPI(), "0.0.0.0", 0, shown.append)
+    assert re.fullmatch(r"http://workshop:\d+", shown[0])
 
 
 @pytest.mark.usefixtures("not_served")
@@ -166,6 +181,9 @@ def test_what_cannot_be_annotated(file: Path, tmp_path: Path) -> None:
         run("annotate", str(file), "--languages", "xx")
     with pytest.raises(InvalidData, match="no answer that is not chosen already fits"):
         run("annotate", str(file), "--languages", "de")
+    for wrong in ("rate.example.org", "ftp://x", "https://", "https://x/y", "http://["):
+        with pytest.raises(InvalidData, match="no address of a server"):
+            run("annotate", str(file), "--address", wrong)
     nothing = tmp_path / "nothing.jsonl"
     nothing.write_text('{"prompt": "?", "response": null, "language": "fr"}\n')
     with pytest.raises(InvalidData, match="no answer to rate"):

@@ -16,6 +16,7 @@ from crosstune.annotation.progress import far_apart, language_progress
 from crosstune.annotation.records import Annotator
 from crosstune.annotation.saving import save_entries
 from crosstune.annotation.selection import Selection, choose
+from crosstune.annotation.server.app import create_app
 
 
 def coordinating(database: Database) -> Browser:
@@ -54,6 +55,20 @@ def test_everything_by_hand(database: Database) -> None:
     assert annotator.get(renewed[1]).status_code == 200
     assert "withdrawn" in opened.send_form("/coordinator/annotators/1/revoke")
     assert annotator.get(renewed[1]).status_code == 403
+
+
+def test_links_begin_with_the_address_that_was_given(filled: Database) -> None:
+    for address, base, is_local in [
+        ("https://rate.example.org", "http://127.0.0.1:8765", False),
+        ("", "https://tunnel.example", False),
+        ("", "http://127.0.0.1:8765", True),
+    ]:
+        app = create_app(filled, coordinator_token=COORDINATOR, address=address)
+        opened = Browser(app, base_url=base)
+        opened.open(f"/coordinate/{COORDINATOR}")
+        page = opened.send_form("/coordinator/annotators")
+        assert f'id="new-link">{address or base}/join/' in page
+        assert ("on this machine alone" in page) is is_local
 
 
 def test_numbers_that_make_no_sense_are_said(filled: Database) -> None:
@@ -99,6 +114,9 @@ def test_far_apart_answers_are_decided(filled: Database) -> None:
     page = opened.open(f"/coordinator/apart/{apart.item.key}")
     assert "ada" in page
     assert "secret-run" not in page
+    # They are apart in all criteria, so that no mark is proposed.
+    assert page.count('<option value=""></option>') == 6
+    assert "selected" not in page
     marks = dict.fromkeys(FACETS, "1")
     assert (
         opened.post(f"/coordinator/apart/{apart.item.key}", data={"csrf": opened.csrf, "fluency": "3"}).status_code
@@ -106,6 +124,7 @@ def test_far_apart_answers_are_decided(filled: Database) -> None:
     )
     assert "decided" in opened.send_form(f"/coordinator/apart/{apart.item.key}", **marks)
     assert far_apart(filled)[0].is_decided
+    assert opened.open(f"/coordinator/apart/{apart.item.key}").count("<option selected>1<") == 6
     table = pl.read_parquet(io.BytesIO(opened.get("/coordinator/export/scores.parquet").content))
     decided = table.filter(pl.col("rater") == "person:adjudicated")
     assert decided["value"].to_list() == [1.0] * 6

@@ -1,5 +1,6 @@
 """Tables and files of what people said."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from annotation_study import annotator_reading, mark, new_item
 
+from crosstune.annotation import importing
 from crosstune.annotation.criteria import FACETS
 from crosstune.annotation.database import Database
 from crosstune.annotation.entries import Refused, read_entry
@@ -16,7 +18,7 @@ from crosstune.annotation.export import as_csv, comparisons, history, scores, sc
 from crosstune.annotation.handing_out import next_assignment
 from crosstune.annotation.importing import import_scores, read_table
 from crosstune.annotation.items import add_items
-from crosstune.annotation.label_studio import import_tasks, labelling_config, tasks
+from crosstune.annotation.label_studio import RATER, import_tasks, labelling_config, tasks
 from crosstune.annotation.records import NewItem
 from crosstune.annotation.saving import save_entries
 from crosstune.annotation.selection import Selection, choose
@@ -26,6 +28,7 @@ from crosstune.records import Score
 from crosstune.storage.tables import from_rows
 
 ANSWER = "Le 😀 chat dort."  # 15 characters; in UTF-16 the face counts as two
+COLUMNS = ("run", "prompt_id", "language", "rater", "facet", "value")
 ITEMS = [
     new_item(0, run="a", prompt_id="p0", answer=ANSWER, prompt="=1+1"),
     new_item(0, run="a", prompt_id="p1"),
@@ -162,6 +165,66 @@ def test_what_cannot_be_imported_is_said(other: Database) -> None:
     ]:
         with pytest.raises(InvalidData, match=problem):
             read_table(content, name)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n", "'"])
+def test_no_text_in_csv_is_a_formula(start: str) -> None:
+    text = f"{start}HYPERLINK(1)"
+    content = as_csv(pl.DataFrame([dict.fromkeys(COLUMNS, "x") | {"detail": text}]))
+    assert f"'{text}" in content.decode()
+    assert read_table(content, "x.csv")["detail"].to_list() == [text]
+
+
+def test_tables_with_other_kinds_of_columns(other: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = {"run": "a", "prompt_id": "p0", "language": "fr", "rater": "person:eve", "facet": "fluency", "value": 1}
+    for change in ({"run": ["a"]}, {"detail": {"a": 1}}, {"value": b"1"}, {"seconds": [1.0]}):
+        with pytest.raises(InvalidData, match="no texts or numbers"):
+            import_scores(other, pl.DataFrame([good | change]))
+    # Numbers where texts are wanted are taken as texts.
+    assert import_scores(other, pl.DataFrame([good | {"prompt_id": 7, "detail": 5}])).unknown_answers == 1
+    for name in ("eve\n", " eve", "e  ve", "\x1b[2J"):
+        assert import_scores(other, pl.DataFrame([good | {"rater": f"person:{name}"}])).refused == 1
+    buffer = io.BytesIO()
+    pl.DataFrame([good] * 3).write_parquet(buffer)
+    monkeypatch.setattr(importing, "_MOST_ROWS", 2)
+    with pytest.raises(InvalidData, match="3 rows"):
+        read_table(buffer.getvalue(), "x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({"lead_time": float("nan")}, (1, 0)),
+        ({"lead_time": float("inf")}, (1, 0)),
+        ({"lead_time": -5}, (1, 0)),
+        ({"lead_time": [1]}, (0, 1)),
+        ({"completed_by": "\ud800"}, (1, 0)),
+        ({RATER: "e\n\tve"}, (1, 0)),
+        ({"result": [{"from_name": "fluency", "value": {"choices": [1.9]}}]}, (0, 1)),
+        ({"result": [{"from_name": "fluency", "value": {"choices": [True]}}]}, (0, 1)),
+        ({"result": [{"from_name": "wrong", "value": {"start": 1e999, "end": 2}}]}, (0, 1)),
+        ({"result": [{"from_name": "wrong", "value": {"start": 0, "end": 2}}] * 2_001}, (0, 1)),
+        ({"result": [{"from_name": "note", "value": {"text": "\ud800" * 20_000}}]}, (0, 0)),
+    ],
+)
+def test_hostile_annotations(other: Database, change: dict[str, Any], counts: tuple[int, int]) -> None:
+    with other.reading() as connection:
+        key = connection.execute("SELECT key FROM items WHERE prompt_id = 'p0'").fetchone()["key"]
+    fluency = {"from_name": "fluency", "value": {"choices": ["1"]}}
+    annotation = {"result": [fluency], "completed_by": 7, **change}
+    content = json.dumps([{"data": {"item": key}, "annotations": [annotation]}]).encode()
+    result = import_tasks(other, content)
+    assert (result.added, result.refused) == counts
+    assert import_tasks(other, content.replace(key.encode(), b"\\ud800")).unknown_answers == 1
+    scores(other)
+    with other.reading() as connection:
+        assert all(len(row["text"]) <= 10_000 for row in connection.execute("SELECT text FROM notes"))
+        assert all(row["pseudonym"].isprintable() for row in connection.execute("SELECT pseudonym FROM annotators"))
+
+
+def test_tasks_that_are_very_deep(other: Database) -> None:
+    with pytest.raises(InvalidData, match="not JSON"):
+        import_tasks(other, b"[" * 200_000 + b"]" * 200_000)
 
 
 def test_label_studio_both_ways(database: Database, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from annotation_study import annotator_reading, mark, new_item
 
-from crosstune.annotation.annotators import revoke
+from crosstune.annotation.annotators import all_annotators, revoke, set_languages
 from crosstune.annotation.database import Database
 from crosstune.annotation.handing_out import (
     assignment,
@@ -46,6 +46,35 @@ def test_items_are_known_again_changed_and_withdrawn(database: Database) -> None
     with database.reading() as connection:
         rows = connection.execute("SELECT answer FROM items WHERE withdrawn = 0 ORDER BY answer").fetchall()
     assert [row["answer"] for row in rows] == ["Autre.", "Réponse 0.", "Réponse 2.", "Réponse 3."]
+
+
+def test_what_the_judge_says_later_is_taken(database: Database) -> None:
+    add_items(database, [new_item(number) for number in range(3)])
+    assert add_items(database, [new_item(number, disagreement=number / 2) for number in range(3)]).known == 3
+    chosen = choose(database, Selection(way=Way.DISAGREEMENT, per_language=1))
+    assert chosen.by_language == {"fr": 1}
+    given = next_assignment(database, annotator_reading(database, "fr"))
+    assert given is not None
+    assert given.item.answer == "Réponse 2."
+
+
+def test_what_is_no_longer_read_or_there_does_not_wait(database: Database) -> None:
+    items = [new_item(number, language) for number in range(4) for language in ("fr", "de")]
+    add_items(database, items)
+    choose(database, Selection())
+    reader = annotator_reading(database, "fr", "de")
+    given = next_assignment(database, reader)
+    assert given is not None
+    save_entries(database, reader, [mark(given.item.key, "fluency", 1, "begun-one")])
+    kept = given.item.requested_language
+    dropped = ({"fr", "de"} - {kept}).pop()
+    assert release(database, reader.id, kept=[kept]) == 4
+    set_languages(database, reader, [kept])
+    reader = all_annotators(database)[0]
+    assert own_counts(database, reader) == {State.OPEN: 3, State.STARTED: 1, State.DONE: 0, State.SKIPPED: 0}
+    assert waiting_in_pool(database, annotator_reading(database, dropped)) == 4
+    add_items(database, [])  # nothing is in the study any more
+    assert sum(own_counts(database, reader).values()) == 0
 
 
 def test_each_item_goes_to_as_many_raters_as_it_is_to_have(database: Database) -> None:

@@ -51,6 +51,18 @@ def test_from_the_link_to_the_last_answer(filled: Database) -> None:
     assert "Nothing is waiting for you" in other.open(f"/join/{link.token}")
 
 
+def test_the_menu_leads_through_the_training(filled: Database) -> None:
+    link = add_annotator(filled)
+    opened = browser(filled)
+    home = f"/a/{link.annotator.key}"
+    opened.open(f"/join/{link.token}")
+    page = opened.send_form(f"{home}/languages", language="fr")
+    assert f'href="{home}/training/1"' in page
+    assert f'href="{home}/work"' not in page
+    opened.send_form(f"{home}/trained")
+    assert f'href="{home}/work"' in opened.open(f"{home}/guidelines")
+
+
 def test_marks_are_shown_again(filled: Database) -> None:
     opened, link, item = working(filled)
     entries = [

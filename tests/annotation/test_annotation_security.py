@@ -39,6 +39,7 @@ def test_texts_become_html_that_does_nothing(text: str) -> None:
 
 def test_characters_that_hide_or_turn_text_are_shown() -> None:
     assert visible("a\u202eb\x00\u2066\x1b") == "a[U+202E]b[U+0000][U+2066][U+001B]"
+    assert visible("a\u2060\ufeff\U000e0041") == "a[U+2060][U+FEFF][U+E0041]"
     assert visible("\u200f\u200e\n\t") == "\u200f\u200e\n\t"
     assert "[U+202E]" in shown_markdown("x \u202e y").html
 

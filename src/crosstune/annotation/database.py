@@ -79,8 +79,9 @@ class Database:
             tables = self._writer.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
             if tables:
                 raise InvalidData("a database of something else", where=str(self.path), hint="name another file")
-            self._writer.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-            self._writer.execute("INSERT INTO settings VALUES ('secret', ?)", [secrets.token_hex(32)])
+            first = f"INSERT INTO settings VALUES ('secret', '{secrets.token_hex(32)}');"
+            version = f"PRAGMA user_version={SCHEMA_VERSION};"
+            self._writer.executescript(f"BEGIN IMMEDIATE; {script} {first} {version} COMMIT;")
 
     @contextmanager
     def _problems(self) -> Iterator[None]:

@@ -19,6 +19,8 @@ from crosstune.storage.tables import table_schema
 RATER_PREFIX = "person:"
 SKIPPED = "skipped"
 """The reason of a score without a value; its detail says why."""
+FORMULA = r"[=+\-@＝＋－＠\t\r\n']"
+"""What a text begins with that spreadsheets take for a formula, some also in full width."""
 WRONG = "wrong"
 """The note of marked words."""
 
@@ -206,10 +208,7 @@ def as_csv(frame: pl.DataFrame) -> bytes:
         frame = frame.with_columns(spans)
     texts = [name for name, kind in frame.schema.items() if kind == pl.String()]
     guarded = frame.with_columns(
-        pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r']"))
-        .then("'" + pl.col(name))
-        .otherwise(pl.col(name))
-        .alias(name)
+        pl.when(pl.col(name).str.contains(f"^{FORMULA}")).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name)
         for name in texts
     )
     return guarded.write_csv().encode("utf-8")

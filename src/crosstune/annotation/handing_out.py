@@ -1,7 +1,9 @@
 """Who gets which answer next. Answers are handed out a few at a time, so that whoever works faster gets more."""
 
+import json
 import random
 import sqlite3
+from collections.abc import Sequence
 
 from crosstune.annotation.database import Database
 from crosstune.annotation.records import Annotator, Assignment, State
@@ -100,10 +102,14 @@ def earlier(database: Database, annotator: Annotator, *, offset: int = 0, limit:
 
 
 def own_counts(database: Database, annotator: Annotator) -> dict[State, int]:
-    """How many of the annotator's answers are in which state."""
+    """How many of the annotator's answers are in which state; those that they no longer get are left out."""
+    languages = ", ".join("?" * len(annotator.languages))
     with database.reading() as connection:
         rows = connection.execute(
-            "SELECT state, COUNT(*) AS count FROM assignments WHERE annotator = ? GROUP BY state", [annotator.id]
+            "SELECT state, COUNT(*) AS count FROM assignments JOIN items ON items.id = item WHERE annotator = ? "
+            f"AND (state IN ('done', 'skipped') OR withdrawn = 0 AND requested_language IN ({languages})) "
+            "GROUP BY state",
+            [annotator.id, *annotator.languages],
         ).fetchall()
     return dict.fromkeys(State, 0) | {State(row["state"]): row["count"] for row in rows}
 
@@ -125,16 +131,25 @@ def waiting_in_pool(database: Database, annotator: Annotator) -> int:
     return int(open_items - own)
 
 
-def release(database: Database, annotator_id: int) -> int:
-    """Gives back what an annotator got and has not touched, so that others may get it; how many these are."""
+def release(database: Database, annotator_id: int, *, kept: Sequence[str] = ()) -> int:
+    """Gives back what an annotator got and has not touched, so that others may get it; how many these are.
+
+    Args:
+        database: of the study.
+        annotator_id: whose answers they are.
+        kept: requested languages of answers that stay theirs.
+    """
     untouched = (
         "annotator = ?1 AND state = 'open' "
         "AND NOT EXISTS (SELECT 1 FROM notes WHERE notes.item = assignments.item AND notes.annotator = ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM spans WHERE spans.item = assignments.item AND spans.annotator = ?1)"
+        "AND NOT EXISTS (SELECT 1 FROM spans WHERE spans.item = assignments.item AND spans.annotator = ?1) "
+        "AND (SELECT requested_language FROM items WHERE items.id = assignments.item) "
+        "NOT IN (SELECT value FROM json_each(?2))"
     )
+    values = [annotator_id, json.dumps(list(kept))]
     with database.writing() as connection:
         connection.execute(
             f"UPDATE items SET allotted = allotted - 1 WHERE id IN (SELECT item FROM assignments WHERE {untouched})",
-            [annotator_id],
+            values,
         )
-        return connection.execute(f"DELETE FROM assignments WHERE {untouched}", [annotator_id]).rowcount
+        return connection.execute(f"DELETE FROM assignments WHERE {untouched}", values).rowcount

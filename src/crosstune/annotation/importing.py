@@ -17,13 +17,16 @@ from crosstune.annotation.annotators import LONGEST_NAME, annotator_without_link
 from crosstune.annotation.criteria import FACETS, FLUENCY, MARKS, SKIP_REASONS
 from crosstune.annotation.database import Database
 from crosstune.annotation.entries import LONGEST_NOTE, MOST_SECONDS, merged_spans
-from crosstune.annotation.export import RATER_PREFIX, SKIPPED, WRONG
+from crosstune.annotation.export import FORMULA, RATER_PREFIX, SKIPPED, WRONG
 from crosstune.annotation.records import Annotator, Mark
 from crosstune.annotation.rows import as_text, now
 from crosstune.annotation.saving import Origin, insert_mark, insert_note, insert_spans, update_state
 from crosstune.errors import InvalidData
 
 _NEEDED = ("run", "prompt_id", "language", "rater", "facet", "value")
+_TEXTS = ("run", "prompt_id", "language", "rater", "facet", "reason", "detail")
+_NUMBERS = ("value", "seconds")
+_MOST_ROWS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,9 @@ def read_table(content: bytes, name: str) -> pl.DataFrame:
     ending = name.rpartition(".")[2].lower()
     try:
         if ending == "parquet":
+            rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
+            if rows > _MOST_ROWS:  # a small file can hold very many
+                raise InvalidData(f"it has {rows} rows, more than {_MOST_ROWS}", where=name)
             frame = pl.read_parquet(io.BytesIO(content))
         elif ending == "csv":
             frame = pl.read_csv(io.BytesIO(content), infer_schema=False)
@@ -82,7 +88,7 @@ def read_table(content: bytes, name: str) -> pl.DataFrame:
     if missing:
         raise InvalidData(f"there is no column {', '.join(missing)}", where=name, hint=f"it has {frame.columns}")
     if ending == "csv":
-        frame = frame.with_columns(pl.col(pl.String()).str.replace(r"^'([=+\-@\t\r'])", "$1"))
+        frame = frame.with_columns(pl.col(pl.String()).str.replace(f"^'({FORMULA})", "$1"))
     return frame
 
 
@@ -92,7 +98,15 @@ def import_scores(database: Database, frame: pl.DataFrame) -> Imported:
     Args:
         database: of the study.
         frame: with columns as `export.SCORES_SCHEMA`; those after `value` may be missing.
+
+    Raises:
+        InvalidData: a column holds neither texts nor numbers.
     """
+    for column in (*_TEXTS, *_NUMBERS):
+        kind = frame.schema.get(column, pl.String())
+        if not (kind.is_numeric() or kind in (pl.String, pl.Categorical, pl.Null) or isinstance(kind, pl.Enum)):
+            raise InvalidData(f"it holds {kind}, no texts or numbers", where=f"column {column}")
+    frame = frame.with_columns(pl.col(each).cast(pl.String) for each in _TEXTS if each in frame.columns)
     result = Imported()
     together: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for row in frame.iter_rows(named=True):
@@ -115,7 +129,8 @@ def import_scores(database: Database, frame: pl.DataFrame) -> Imported:
 
 
 def _rating(rater: str, rows: Iterable[dict[str, Any]], result: Imported) -> Rating | None:
-    if not rater.startswith(RATER_PREFIX) or not 0 < len(rater) - len(RATER_PREFIX) <= LONGEST_NAME:
+    name = rater.removeprefix(RATER_PREFIX)
+    if name == rater or not 0 < len(name) <= LONGEST_NAME or name != " ".join(name.split()) or not name.isprintable():
         result.refuse(f"'{rater[:80]}' is no person (such as {RATER_PREFIX}ada)")
         return None
     marks: dict[str, Mark] = {}
@@ -132,7 +147,7 @@ def _rating(rater: str, rows: Iterable[dict[str, Any]], result: Imported) -> Rat
         seconds = max(seconds, _number(row.get("seconds")) or 0.0)
         if row["facet"] == FLUENCY:
             spans = _spans(row.get("spans"))
-    return Rating(rater.removeprefix(RATER_PREFIX), marks, note[:LONGEST_NOTE], spans, min(seconds, MOST_SECONDS))
+    return Rating(name, marks, note[:LONGEST_NOTE], spans, min(seconds, MOST_SECONDS))
 
 
 def _mark(row: Mapping[str, Any]) -> Mark | None:

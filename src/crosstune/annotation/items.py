@@ -48,7 +48,8 @@ def add_items(database: Database, items: Iterable[NewItem], *, complete: bool = 
         known = {
             (row["run"], row["second_run"], row["prompt_id"], row["language"]): row
             for row in connection.execute(
-                "SELECT id, run, second_run, prompt_id, language, prompt, answer, second_answer, withdrawn FROM items"
+                "SELECT id, run, second_run, prompt_id, language, prompt, answer, second_answer, withdrawn, task, "
+                "modifiers, disagreement FROM items"
             )
         }
         seen = set()
@@ -62,8 +63,13 @@ def add_items(database: Database, items: Iterable[NewItem], *, complete: bool = 
             if row is not None:
                 if (row["prompt"], row["answer"], row["second_answer"]) == texts:
                     counts["known"] += 1
-                    if row["withdrawn"]:
-                        connection.execute("UPDATE items SET withdrawn = 0 WHERE id = ?", [row["id"]])
+                    # Nobody sees these, and what the judge says may have come since.
+                    now = (item.task, item.modifiers, item.disagreement)
+                    if row["withdrawn"] or (row["task"], row["modifiers"], row["disagreement"]) != now:
+                        connection.execute(
+                            "UPDATE items SET withdrawn = 0, task = ?, modifiers = ?, disagreement = ? WHERE id = ?",
+                            [*now, row["id"]],
+                        )
                     continue
                 # Marks are of a text, not of a name: they stay with what was read.
                 old = f"{item.run} (before {row['id']})"

@@ -8,16 +8,19 @@ its place in characters, they are looked for there.
 """
 
 import json
+from math import isfinite
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from crosstune.annotation.annotators import LONGEST_NAME
 from crosstune.annotation.criteria import FACETS, MARKS
 from crosstune.annotation.database import Database
+from crosstune.annotation.entries import LONGEST_NOTE, MOST_SPANS
 from crosstune.annotation.export import WRONG
 from crosstune.annotation.importing import Imported, Rating, add_rating
 from crosstune.annotation.records import Mark, Standing
 from crosstune.annotation.rows import as_text, item_of, now
+from crosstune.annotation.saving import stored_text
 from crosstune.annotation.standing import standing_in
 from crosstune.annotation.texts import InterfaceTexts
 from crosstune.errors import InvalidData
@@ -119,7 +122,7 @@ def import_tasks(database: Database, content: bytes, name: str = "tasks.json") -
                 continue
             row = connection.execute(
                 "SELECT id, answer FROM items WHERE key = ? AND withdrawn = 0 AND second_run = ''",
-                [str(data.get("item", ""))],
+                [stored_text(str(data.get("item", "")))],
             ).fetchone()
             if row is None:
                 result.unknown_answers += len(annotations)
@@ -127,7 +130,7 @@ def import_tasks(database: Database, content: bytes, name: str = "tasks.json") -
             for annotation in annotations:
                 try:
                     rating = _rating(annotation, row["answer"])
-                except (AttributeError, KeyError, TypeError, ValueError, IndexError):
+                except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError):
                     result.refuse(f"task {number}: an annotation is not as Label Studio writes it")
                     continue
                 add_rating(connection, row["id"], rating, result, moment)
@@ -142,22 +145,24 @@ def _rating(annotation: dict[str, Any], answer: str) -> Rating:
         name, value = region["from_name"], region["value"]
         if name in FACETS:
             (choice,) = value["choices"]
-            if int(choice) not in MARKS:
+            if choice not in map(str, MARKS):
                 raise ValueError(choice)
             marks[name] = Mark(int(choice), None, "")
-        elif name == "wrong":
+        elif name == "wrong" and len(spans) <= MOST_SPANS:
             spans.append(_place(int(value["start"]), int(value["end"]), value.get("text"), answer))
         elif name == "note":
             note = "\n".join(map(str, value["text"])) if isinstance(value["text"], list) else str(value["text"])
     if annotation.get("was_cancelled"):
         marks = dict.fromkeys(FACETS, Mark(None, "other", ""))
-    seconds = annotation.get("lead_time")
+    if len(spans) > MOST_SPANS:
+        raise ValueError("too many marked words")
+    seconds = float(annotation.get("lead_time") or 0.0)
     return Rating(
         rater=_rater(annotation),
         marks=marks,
-        note=note,
+        note=note[:LONGEST_NOTE],
         spans=tuple(spans),
-        seconds=max(0.0, float(seconds)) if seconds is not None else 0.0,
+        seconds=max(0.0, seconds) if isfinite(seconds) else 0.0,
     )
 
 
@@ -165,7 +170,7 @@ def _rater(annotation: dict[str, Any]) -> str:
     """Who rated; users of Label Studio by their number, so that no address of theirs comes along."""
     name = annotation.get(RATER)
     if isinstance(name, str) and name.strip() and name.isprintable():
-        return name[:LONGEST_NAME]
+        return " ".join(name.split())[:LONGEST_NAME].strip()
     user = annotation.get("completed_by")
     number = user.get("id") if isinstance(user, dict) else user
     return f"label-studio-{number if isinstance(number, int) else 'unknown'}"

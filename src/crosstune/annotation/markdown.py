@@ -18,7 +18,9 @@ SHOWN_CHARACTERS = 60_000
 FOLDED_FROM = 1_800
 """Characters of a text that is folded at first."""
 
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2060-\u2064\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def save_entries(database: Database, annotator: Annotator, entries: Sequence[Ent
                 "SELECT items.id, flipped, second_run != '' AS is_pair, withdrawn "
                 "FROM items JOIN assignments ON item = items.id "
                 "WHERE items.key = ? AND annotator = ?",
-                [entry.item, annotator.id],
+                [stored_text(entry.item), annotator.id],
             ).fetchone()
             if row is None or row["withdrawn"]:
                 results.append(Saved(entry.client_key, "refused", "item"))
@@ -113,7 +113,7 @@ def insert_mark(connection: sqlite3.Connection, origin: Origin, facet: str, mark
             facet,
             mark.value,
             mark.skip_reason,
-            _stored(mark.detail),
+            stored_text(mark.detail),
             min(seconds, MOST_SECONDS),
             origin.client_key,
             origin.moment,
@@ -124,7 +124,7 @@ def insert_mark(connection: sqlite3.Connection, origin: Origin, facet: str, mark
 
 def insert_note(connection: sqlite3.Connection, origin: Origin, text: str) -> bool:
     """Appends a note; False when there is one with this key already."""
-    return _append(connection, "notes", "text", origin, _stored(text))
+    return _append(connection, "notes", "text", origin, stored_text(text))
 
 
 def insert_spans(connection: sqlite3.Connection, origin: Origin, spans: Sequence[tuple[int, int, int]]) -> bool:
@@ -141,7 +141,7 @@ def _append(connection: sqlite3.Connection, table: str, column: str, origin: Ori
     return _is_new(cursor)
 
 
-def _stored(text: str) -> str:
+def stored_text(text: str) -> str:
     """The text as the database can hold it: without halves of characters."""
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -56,7 +56,7 @@ class Chosen:
 
 
 def choose(database: Database, selection: Selection) -> Chosen:
-    """Marks answers as to be rated; those that are chosen already are passed over, except that raters are raised.
+    """Marks answers as to be rated; those that are chosen already stay as they are.
 
     Raises:
         InvalidData: numbers that make no sense, or nothing fits.

@@ -61,6 +61,15 @@ def annotate(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8765,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="URL",
+            help="What links begin with, where people come through another server: https://rate.example.org",
+            show_default=False,
+        ),
+    ] = None,
     root: RootOption = None,
 ) -> None:
     """Let people rate answers in a browser. Needs crosstune\\[annotate].
@@ -78,6 +87,7 @@ def annotate(
         raise ModelUnavailable(
             "annotating needs the packages fastapi and uvicorn", hint="install them: pip install 'crosstune[annotate]'"
         )
+    reached_by = _checked(address)
     codes = [name.strip() for name in (languages or "").split(",") if name.strip()]
     wanted = [known(code, where="--languages").code for code in codes]
     items, file, name = _answers(path, root, column, language)
@@ -96,7 +106,24 @@ def annotate(
 
         database = stack.enter_context(closing(Database(file)))
         _prepare(database, items, pairs, wanted, per_language, raters, overlap)
-        _serve(database, name, add or [], host, port)
+        _serve(database, name, add or [], host, port, reached_by)
+
+
+def _checked(address: str | None) -> str:
+    """The address that links begin with, without a stroke at its end; empty when none is given."""
+    from urllib.parse import urlsplit
+
+    from crosstune.errors import InvalidData
+
+    if address is None:
+        return ""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as one bracket of two
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise InvalidData(f"'{address}' is no address of a server", where="--address", hint="https://rate.example.org")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _answers(
@@ -192,7 +219,9 @@ def _prepare(
     console.print(f"Answers to be rated: {', '.join(f'{code} {count}' for code, count in chosen.by_language.items())}")
 
 
-def _serve(database: "Database", name: str, add: list[str], host: str, port: int) -> None:
+def _serve(database: "Database", name: str, add: list[str], host: str, port: int, reached_by: str) -> None:
+    from urllib.parse import urlsplit
+
     from crosstune.annotation.annotators import DAYS, add_annotator, all_annotators
     from crosstune.annotation.server.app import create_app, new_token
     from crosstune.annotation.server.serving import LOOPBACK, serve
@@ -204,9 +233,18 @@ def _serve(database: "Database", name: str, add: list[str], host: str, port: int
             soft_wrap=True,
         )
     token = new_token()
-    app = create_app(database, coordinator_token=token, name=name)
+    # On loopback the server is asked by its own names alone, or by that of the server in front of it.
+    names = (*LOOPBACK, urlsplit(reached_by).hostname or "") if host in LOOPBACK else ()
+    app = create_app(
+        database,
+        coordinator_token=token,
+        name=name,
+        address=reached_by,
+        host_names=[each for each in names if each],
+    )
 
-    def show(address: str) -> None:
+    def show(listens_at: str) -> None:
+        address = reached_by or listens_at
         taken = {annotator.pseudonym for annotator in all_annotators(database)}
         for each in add:
             if each in taken:
@@ -215,6 +253,8 @@ def _serve(database: "Database", name: str, add: list[str], host: str, port: int
             link = add_annotator(database, each)
             console.print(f"[bold]{plain(each)}[/bold], for {DAYS} days: {address}/join/{link.token}", soft_wrap=True)
         console.print(f"[bold]Coordinator:[/bold] {address}/coordinate/{token}", soft_wrap=True)
+        if host in LOOPBACK and not reached_by:
+            console.print("[dim]These links open on this machine alone; for others, see --address and --host.[/dim]")
         console.print("[dim]Whoever has a link has its pages. Ctrl-C ends the server; everything is saved.[/dim]")
         sys.stdout.flush()  # who reads the links from a pipe waits for them
 

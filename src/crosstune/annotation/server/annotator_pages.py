@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from crosstune.annotation.annotators import Refusal, admitted, set_interface, set_languages, set_trained
-from crosstune.annotation.handing_out import assignment, earlier, next_assignment, own_counts
+from crosstune.annotation.handing_out import assignment, earlier, next_assignment, own_counts, release
 from crosstune.annotation.items import item_languages
 from crosstune.annotation.markdown import visible
 from crosstune.annotation.records import Annotator, State
@@ -78,6 +78,7 @@ def choose_languages(request: Request, annotator: Current, site: SiteOf, fields:
     if not chosen:
         return _language_choice(request, annotator, site, is_empty=True)
     set_languages(site.database, annotator, chosen)
+    release(site.database, annotator.id, kept=chosen)  # for others who read them
     return _to(annotator, "")
 
 

@@ -1,6 +1,7 @@
 """The web app."""
 
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from crosstune.annotation.annotators import token_hash
 from crosstune.annotation.database import Database
 from crosstune.annotation.server import annotator_pages, coordinator_pages, decision_pages, entry_point, files
-from crosstune.annotation.server.middleware import SECURITY_HEADERS, Limits, SecurityHeaders
+from crosstune.annotation.server.middleware import SECURITY_HEADERS, HostNames, Limits, SecurityHeaders
 from crosstune.annotation.server.sessions import NotAllowed
 from crosstune.annotation.server.site import Site, site_of
 from crosstune.annotation.texts import TextLibrary
@@ -25,7 +26,13 @@ def new_token() -> str:
 
 
 def create_app(
-    database: Database, *, coordinator_token: str, name: str = "", texts_folder: Path | None = None
+    database: Database,
+    *,
+    coordinator_token: str,
+    name: str = "",
+    texts_folder: Path | None = None,
+    address: str = "",
+    host_names: Collection[str] = (),
 ) -> FastAPI:
     """The web app of one study.
 
@@ -34,6 +41,8 @@ def create_app(
         coordinator_token: what opens the coordinator's page, at `/coordinate/<token>`.
         name: of the study, shown to the coordinator alone.
         texts_folder: words of the pages other than those that are packaged.
+        address: what links begin with; empty: as the coordinator reached the server.
+        host_names: names by which the server may be asked; empty: all.
 
     Raises:
         InvalidData: a file of words is not as it should be.
@@ -44,6 +53,7 @@ def create_app(
         texts=TextLibrary(texts_folder),
         name=name or database.path.stem,
         coordinator_hash=token_hash(coordinator_token),
+        address=address,
     )
     app.include_router(annotator_pages.router)
     app.include_router(entry_point.router)
@@ -56,6 +66,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(Exception, _server_error)
     app.add_middleware(Limits)
+    app.add_middleware(HostNames, allowed=host_names)
     app.add_middleware(SecurityHeaders)
     return app
 

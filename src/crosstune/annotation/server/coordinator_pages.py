@@ -2,6 +2,7 @@
 
 import hmac
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -12,7 +13,8 @@ from crosstune.annotation.progress import annotator_progress, far_apart, languag
 from crosstune.annotation.selection import Selection, Way, choose
 from crosstune.annotation.server.annotator_pages import FormOf, SiteOf
 from crosstune.annotation.server.forms import Form, first
-from crosstune.annotation.server.sessions import COOKIE, NotAllowed, check_csrf, set_cookie
+from crosstune.annotation.server.serving import LOOPBACK
+from crosstune.annotation.server.sessions import NotAllowed, check_csrf, session_secret, set_cookie
 from crosstune.annotation.server.site import Site, site_of
 from crosstune.errors import InvalidData
 from crosstune.languages import languages
@@ -32,7 +34,7 @@ def coordinator(request: Request, site: Annotated[Site, Depends(site_of)]) -> No
     Raises:
         NotAllowed: the cookie is missing or another.
     """
-    if not _is_coordinator(site, request.cookies.get(COOKIE, "")):
+    if not _is_coordinator(site, session_secret(request)):
         raise NotAllowed("session")
 
 
@@ -65,11 +67,13 @@ def coordinator_page(request: Request, site: Site, **values: Any) -> HTMLRespons
     """
     status = values.pop("status", 200)
     link: NewLink | None = values.pop("link", None)
-    address = f"{request.base_url}join/{link.token}" if link is not None else ""
+    base = site.address or str(request.base_url).rstrip("/")
+    address = f"{base}/join/{link.token}" if link is not None else ""
     shown = {
         "message": "",
         "problem": "",
         "link": address,
+        "is_local": (urlsplit(base).hostname or "") in LOOPBACK,
         "link_name": link.annotator.pseudonym if link is not None else "",
         "name": site.name,
         "filters": _offered(site),

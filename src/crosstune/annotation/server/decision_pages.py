@@ -9,6 +9,7 @@ from crosstune.annotation.annotators import ADJUDICATED
 from crosstune.annotation.criteria import FACETS, MARKS
 from crosstune.annotation.markdown import shown_markdown, visible
 from crosstune.annotation.progress import decide, far_apart, raters_of
+from crosstune.annotation.records import Standing
 from crosstune.annotation.server.annotator_pages import FormOf, SiteOf
 from crosstune.annotation.server.coordinator_pages import ONLY_COORDINATOR
 from crosstune.annotation.server.forms import first
@@ -53,10 +54,18 @@ def one(request: Request, site: SiteOf, item_key: str) -> HTMLResponse:
         if item.requested_language in languages()
         else item.requested_language,
         "raters": [(name, standing) for name, standing in raters if name != ADJUDICATED],
-        "decided": {facet: mark.value for facet, mark in decided.marks.items()} if decided is not None else {},
+        "proposed": _proposed([standing for name, standing in raters if name != ADJUDICATED], decided),
         "facets": FACETS,
     }
     return site.page(request, "decide.html.j2", values)
+
+
+def _proposed(raters: list[Standing], decided: Standing | None) -> dict[str, int | None]:
+    """Marks to begin with: the decision there is, else what all raters agree on; of the rest nobody is preferred."""
+    if decided is not None:
+        return {facet: mark.value for facet, mark in decided.marks.items()}
+    given = {facet: {each.marks[facet].value for each in raters if facet in each.marks} for facet in FACETS}
+    return {facet: values.pop() for facet, values in given.items() if len(values) == 1}
 
 
 @router.post("/coordinator/apart/{item_key}")

@@ -13,7 +13,6 @@ from crosstune.annotation.annotators import Refusal, admitted
 from crosstune.annotation.database import Database
 from crosstune.annotation.records import Annotator
 
-COOKIE = "crosstune"
 _COOKIE_SECONDS = 90 * 24 * 3600
 
 
@@ -26,10 +25,20 @@ class NotAllowed(Exception):
         super().__init__(code)
 
 
+def _cookie(request: Request) -> str:
+    """Each study's own: browsers send a machine's cookies to all its ports, and two servers would share one name."""
+    return "crosstune-" + hashlib.sha256(request.app.state.site.secret.encode()).hexdigest()[:12]
+
+
+def session_secret(request: Request) -> str:
+    """The secret that a request brings; empty when it brings none."""
+    return request.cookies.get(_cookie(request), "")
+
+
 def set_cookie(request: Request, response: Response, secret: str, path: str) -> None:
     """Lets the browser open the pages below `path` from now on."""
     response.set_cookie(
-        COOKIE,
+        _cookie(request),
         secret,
         max_age=_COOKIE_SECONDS,
         path=path,
@@ -45,8 +54,7 @@ def annotator_of_request(request: Request, database: Database, key: str) -> Anno
     Raises:
         NotAllowed: the cookie is missing or not theirs, or the link has expired or was withdrawn.
     """
-    secret = request.cookies.get(COOKIE, "")
-    found = admitted(database, key, secret)
+    found = admitted(database, key, session_secret(request))
     if isinstance(found, Refusal):
         raise NotAllowed("session" if found is Refusal.UNKNOWN else found.value)
     return found
@@ -64,6 +72,6 @@ def check_csrf(request: Request, server_secret: str, form_field: str = "") -> No
         NotAllowed: the token is missing or another.
     """
     given = request.headers.get("x-csrf-token") or form_field
-    expected = csrf_token(server_secret, request.cookies.get(COOKIE, ""))
+    expected = csrf_token(server_secret, session_secret(request))
     if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
         raise NotAllowed("form")

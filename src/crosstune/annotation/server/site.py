@@ -17,7 +17,7 @@ from crosstune.annotation.database import Database
 from crosstune.annotation.entries import LONGEST_NOTE
 from crosstune.annotation.handing_out import own_counts, waiting_in_pool
 from crosstune.annotation.records import Annotator, State
-from crosstune.annotation.server.sessions import COOKIE, csrf_token
+from crosstune.annotation.server.sessions import csrf_token, session_secret
 from crosstune.annotation.texts import InterfaceTexts, TextLibrary
 from crosstune.languages import languages
 
@@ -36,6 +36,7 @@ _SCRIPT_TEXTS = (
     "words.close",
     "words.count",
     "fluency.suggested",
+    "fluency.why",
     "training.same",
     "training.different",
     "training.all",
@@ -89,6 +90,8 @@ class Site:
     name: str
     coordinator_hash: str
     """SHA-256 of the secret of the coordinator's link."""
+    address: str = ""
+    """What links begin with; empty: as whoever asks reached the server."""
     secret: str = ""
     templates: Environment = field(default_factory=_environment)
     _counts: dict[int, _Counted] = field(default_factory=dict)
@@ -98,8 +101,9 @@ class Site:
 
     def page(self, request: Request, template: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
         """A page of its template."""
-        session = request.cookies.get(COOKIE, "")
-        html = self.templates.get_template(template).render(csrf=csrf_token(self.secret, session), **values)
+        html = self.templates.get_template(template).render(
+            csrf=csrf_token(self.secret, session_secret(request)), **values
+        )
         return HTMLResponse(html, status_code=status)
 
     def words(self, request: Request, annotator: Annotator | None = None) -> InterfaceTexts:
@@ -153,7 +157,7 @@ class Site:
         annotator = None
         parts = request.url.path.split("/")
         if len(parts) > 2 and parts[1] == "a":
-            found = admitted(self.database, parts[2], request.cookies.get(COOKIE, ""))
+            found = admitted(self.database, parts[2], session_secret(request))
             annotator = None if isinstance(found, Refusal) else found
         words = self.words(request, annotator)
         home = f"/a/{annotator.key}" if annotator is not None else ""

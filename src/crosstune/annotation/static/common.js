@@ -7,6 +7,11 @@ export function wordsOf(element) {
     (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
+/** Names in a row, as the language of the page puts them. */
+export function listed(names) {
+  return new Intl.ListFormat(document.documentElement.lang).format(names);
+}
+
 /** Random letters that no other entry has. */
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,5 +1,5 @@
 // The six criteria: choosing one, giving marks by keyboard or pointer, and the rule of fluency.
-import { commandOf, isWriting } from "./common.js";
+import { commandOf, isWriting, listed } from "./common.js";
 
 export class Criteria {
   /**
@@ -40,6 +40,27 @@ export class Criteria {
 
   marks() {
     return Object.fromEntries(this.groups.map((group) => [group.dataset.facet, this.value(group)]));
+  }
+
+  /** Puts the focus on the criterion that is next. */
+  focus() {
+    const group = this.groups.find((each) => each.classList.contains("active"));
+    (group.querySelector("input:checked") ?? group.querySelector("input")).focus({ preventScroll: true });
+  }
+
+  /** Leads to the first criterion without a mark. */
+  showMissing() {
+    const group = this.firstWithout();
+    if (!group) return;
+    this._activate(group);
+    group.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Begins with the marks that are shown: where fluency is 0, what depends on it and has no mark is suggested again. */
+  begin() {
+    this._activate(this.firstWithout() ?? this.groups[0]);
+    if (!this.rule || this.value(this._group("fluency")) !== 0) return;
+    this._suggestZero((group) => this.value(group) === null);
   }
 
   /** Shows a mark without telling of it. */
@@ -87,10 +108,16 @@ export class Criteria {
 
   // Where fluency is 0, 0 is suggested for the criteria that depend on it. Nothing is given until somebody says so.
   _fluency(value) {
-    const depending = this.rule.dataset.facets.split(" ").map((facet) => this._group(facet));
-    for (const group of depending) this._suggest(group, value === 0 && this.value(group) !== 0);
-    this.rule.hidden = !this._suggested().length;
+    this._suggestZero((group) => value === 0 && this.value(group) !== 0);
     if (!this.rule.hidden) this.rule.scrollIntoView({ block: "nearest" });
+  }
+
+  _suggestZero(isWanted) {
+    for (const facet of this.rule.dataset.facets.split(" ")) this._suggest(this._group(facet), isWanted(this._group(facet)));
+    const suggested = this._suggested();
+    this.rule.hidden = !suggested.length;
+    const criteria = listed(suggested.map((group) => group.dataset.title));
+    document.getElementById("fluency-why").textContent = suggested.length ? this.words("fluency.why", { criteria }) : "";
   }
 
   _suggest(group, on) {

@@ -1,6 +1,6 @@
 // The page on which an answer is rated. The next page is fetched ahead, so that going on needs no waiting, and one
 // more answer can be rated where the connection is lost.
-import { commandOf, foldTexts, isWriting, newKey, wordsOf } from "./common.js";
+import { commandOf, foldTexts, isWriting, listed, newKey, wordsOf } from "./common.js";
 import { Criteria } from "./criteria.js";
 import { Queue } from "./queue.js";
 import { WrongWords } from "./wrong_words.js";
@@ -52,6 +52,7 @@ class ItemPage {
         new WrongWords(document.getElementById(`raw-${which}`), which, text, this.state.spans, () => this._wordsChanged()),
     );
     this._whatWaits();
+    this.criteria.begin();
     this._countWords();
     foldTexts(root, this.words);
     this._listen();
@@ -127,6 +128,12 @@ class ItemPage {
     else button.focus();
   }
 
+  // Enter would open the words again if the button had the focus afterwards, as it has after a click.
+  toggleWordsByKey() {
+    this.toggleWords();
+    if (document.getElementById("words").getAttribute("aria-pressed") === "false") this.criteria.focus();
+  }
+
   _wordsChanged() {
     this._countWords();
     clearTimeout(this.wordsTimer);
@@ -155,8 +162,9 @@ class ItemPage {
   next() {
     const missing = this.criteria.missing();
     if (missing.length) {
-      this.problem.textContent = this.words("work.missing", { criteria: missing.join(", ") });
+      this.problem.textContent = this.words("work.missing", { criteria: listed(missing) });
       this.problem.hidden = false;
+      this.criteria.showMissing();
       return;
     }
     this._goOn();
@@ -186,8 +194,8 @@ class ItemPage {
     else if (command === "B") this._command(event, () => this.back());
     else if (command === "K") this._command(event, () => this.skipDialog.showModal());
     else if (command === "N") this._command(event, () => this.note.focus());
-    else if (command === "W") this._command(event, () => this.toggleWords());
-    else if (command === "Escape" && document.getElementById("words").getAttribute("aria-pressed") === "true") this._command(event, () => this.toggleWords());
+    else if (command === "W") this._command(event, () => this.toggleWordsByKey());
+    else if (command === "Escape" && document.getElementById("words").getAttribute("aria-pressed") === "true") this._command(event, () => this.toggleWordsByKey());
   }
 
   _command(event, action) {
@@ -212,6 +220,8 @@ function showState(state, details) {
 }
 
 let ahead = null;
+let going = null;
+let shown = location.pathname;
 
 /** Fetches the page after this one before it is wanted. */
 function fetchAhead() {
@@ -222,12 +232,24 @@ function fetchAhead() {
 
 async function load(address) {
   const response = await fetch(address, { credentials: "same-origin", headers: { accept: "text/html" } });
-  if (response.status >= 500) throw new Error(String(response.status));
+  if (response.status >= 500 || response.status === 429) throw new Error(String(response.status));
   return { address: response.url, html: await response.text() };
 }
 
 /** Shows another page in place of this one; where the connection is lost, this one stays. */
 async function go(address, { useAhead = false, isBack = false } = {}) {
+  if (going && !isBack) return; // a key held down goes on once
+  const mine = {};
+  going = mine;
+  try {
+    const loaded = await loadedOrAhead(address, useAhead);
+    if (loaded && going === mine) show(loaded, isBack); // else somebody went back meanwhile
+  } finally {
+    if (going === mine) going = null;
+  }
+}
+
+async function loadedOrAhead(address, useAhead) {
   let loaded = useAhead && ahead?.address === address ? await ahead.fetched : null;
   ahead = null;
   // Fetched before this answer was marked, it may be this answer again.
@@ -239,9 +261,14 @@ async function go(address, { useAhead = false, isBack = false } = {}) {
     }
   } catch {
     showState("offline", { count: queue.entries().length });
-    return;
+    return null;
   }
+  return loaded;
+}
+
+function show(loaded, isBack) {
   if (!isBack) history.pushState(null, "", loaded.address);
+  shown = location.pathname;
   const fetched = new DOMParser().parseFromString(loaded.html, "text/html");
   document.title = fetched.title;
   document.getElementById("main").replaceWith(document.adoptNode(fetched.getElementById("main")));
@@ -265,5 +292,9 @@ for (const name of ["pointerdown", "keydown", "scroll", "visibilitychange"]) {
   document.addEventListener(name, () => page?.clock.active(), { passive: true });
 }
 addEventListener("pagehide", () => page?.finish());
-addEventListener("popstate", () => go(location.href, { isBack: true }));
+addEventListener("popstate", () => {
+  if (location.pathname === shown) return; // within the page
+  page?.finish();
+  go(location.href, { isBack: true });
+});
 begin();

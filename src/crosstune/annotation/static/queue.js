@@ -6,6 +6,14 @@ const AT_ONCE = 50;
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 10000;
 
+function read(stored) {
+  try {
+    return JSON.parse(stored);
+  } catch {
+    return null; // none of ours
+  }
+}
+
 export class Queue {
   /**
    * @param {string} home address of the annotator's pages
@@ -28,7 +36,7 @@ export class Queue {
 
   /** What waits, oldest first. */
   entries() {
-    return [...this._storedKeys().map((key) => JSON.parse(localStorage.getItem(key) ?? "null")), ...this.memory].filter(Boolean);
+    return [...this._storedKeys().map((key) => read(localStorage.getItem(key))), ...this.memory].filter(Boolean);
   }
 
   // Each entry has a place of its own, so that two tabs that add and remove at once do not undo one another.
@@ -42,7 +50,9 @@ export class Queue {
 
   add(entry) {
     this.count += 1;
-    const order = `${Date.now().toString().padStart(15, "0")}-${String(this.count).padStart(9, "0")}`;
+    // Behind all that waits, also where the clock was set back: of two marks the newest holds.
+    const newest = Number(this._storedKeys().at(-1)?.slice(this.prefix.length).split("-")[0] ?? 0);
+    const order = `${Math.max(Date.now(), newest + 1).toString().padStart(15, "0")}-${String(this.count).padStart(9, "0")}`;
     try {
       localStorage.setItem(`${this.prefix}${order}-${entry.client_key}`, JSON.stringify(entry));
     } catch {

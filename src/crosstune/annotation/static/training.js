@@ -17,6 +17,7 @@ function compare() {
   if (criteria.missing().length) {
     problem.textContent = words("training.all");
     problem.hidden = false;
+    criteria.showMissing();
     return;
   }
   const lines = criteria.groups.map((group) => {
