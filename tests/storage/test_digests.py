@@ -31,3 +31,14 @@ def test_a_torn_cache_costs_only_time(tmp_path):
     cache = digests.cache_folder() / "digests.jsonl"
     cache.write_bytes(cache.read_bytes()[:-20] + b"\xff\n[]\n")
     assert digests.file_digest(path) == digest
+
+
+def test_read_again_finds_a_change_that_left_size_and_time_as_they_were(tmp_path):
+    path = tmp_path / "big"
+    path.write_bytes(b"a" * (2 << 20))
+    os.utime(path, ns=(1, 1))
+    digest = digests.file_digest(path)
+    path.write_bytes(b"b" + b"a" * ((2 << 20) - 1))
+    os.utime(path, ns=(1, 1))
+    assert digests.file_digest(path) == digest
+    assert digests.file_digest(path, read_again=True) != digest

@@ -53,3 +53,12 @@ def test_waiting_is_announced_once(tmp_path, holder):
     with lock(tmp_path / "a.lock", "me", on_wait=waited.append):
         pass
     assert len(waited) == 1 and str(holder.pid) in waited[0]
+
+
+def test_what_a_killed_holder_left_as_it_wrote_its_name_is_removed(tmp_path):
+    (tmp_path / ".a.lock.holder.x7y8z9.tmp").write_text("{")
+    (tmp_path / ".b.lock.holder.x7y8z9.tmp").write_text("of another lock, whose holder may be writing now")
+    with lock(tmp_path / "a.lock", "me"):
+        pass
+    left = {path.name for path in tmp_path.iterdir()} - {"a.lock"}
+    assert left == {".b.lock.holder.x7y8z9.tmp"}

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from crosstune.training.checkpoints import mark_whole, newest_whole
-from crosstune.training.curve import CurveRow, open_curve
+from crosstune.training.checkpoints import mark_whole, newest_whole, remove_beyond
+from crosstune.training.curve import CurveRow, open_curve, recorded_updates
 
 
 def checkpoint(folder: Path, step: int) -> Path:
@@ -36,3 +36,21 @@ def test_a_curve_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
     log, kept = open_curve(tmp_path / "curve.jsonl", 2)
     assert kept == rows[:2]
     assert log.read() == rows[:2]
+
+
+def test_updates_on_record_are_counted_from_the_first_without_a_gap(tmp_path: Path) -> None:
+    path = tmp_path / "curve.jsonl"
+    assert recorded_updates(path) == 0
+    log, _ = open_curve(path, 0)
+    log.append([CurveRow(step, step * 10, 0.1, 1.0, 1.0, float(step)) for step in (1, 2, 3, 5)])
+    assert recorded_updates(path) == 3
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[1][:-9])
+    assert recorded_updates(path) == 1
+
+
+def test_checkpoints_beyond_what_is_on_record_are_removed(tmp_path: Path) -> None:
+    for step in (5, 10, 15):
+        checkpoint(tmp_path, step)
+    remove_beyond(tmp_path, 10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-5"]

@@ -86,6 +86,9 @@ class StudyTables:
     judging: Mapping[str, Any] = field(default_factory=dict)
     """What judging took, and what has no mark; empty where nothing was judged."""
 
+    pruned: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """`pruning.PRUNED_SCHEMA`: how configurations did on the way, where some were left out early; else empty."""
+
     def __post_init__(self) -> None:
         for name, schema, key in (
             ("cells", CELLS_SCHEMA, ["run"]),

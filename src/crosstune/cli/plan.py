@@ -24,6 +24,7 @@ from crosstune.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from crosstune.study.plan import Plan, PlannedCell, PlannedStep
+    from crosstune.study.search import SearchPlan
 
 
 _AT_ENDPOINT = "–"
@@ -93,6 +94,8 @@ def show_plan(plan: "Plan") -> None:
             f"{size(plan.disk_bytes)} of disk",
             soft_wrap=True,
         )
+    if plan.search is not None:
+        _show_search(plan.search)
     for cost in plan.judging:
         dollars = "price not known" if cost.dollars is None else f"about ${cost.dollars:,.2f}"
         console.print(
@@ -104,6 +107,20 @@ def show_plan(plan: "Plan") -> None:
     for note in plan.notes:
         console.print(f"[yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
     show_overlaps(plan.overlaps)
+
+
+def _show_search(search: "SearchPlan") -> None:
+    counts = " → ".join(str(count) for count in search.counts)
+    rungs = len(search.counts) - 1
+    open_rungs = search.decided < rungs
+    expected = "about " if open_rungs else ""
+    console.print(
+        f"search by halving: {counts} configurations, {search.decided} of {counted(rungs, 'rung')} decided; "
+        f"{expected}{search.updates:,} updates of tuning instead of {search.most_updates:,} "
+        f"({search.saved:.0%} saved)"
+        + ("; ties may leave more, and the figures above are of none being left out" if open_rungs else ""),
+        soft_wrap=True,
+    )
 
 
 def _group(cell: "PlannedCell") -> tuple[str, str, str]:
@@ -165,6 +182,14 @@ def _as_data(plan: "Plan") -> dict[str, Any]:
         "tokens_left": plan.tokens_left,
         "peak_memory_bytes": plan.peak_memory_bytes,
         "disk_bytes": plan.disk_bytes,
+        "search": None
+        if plan.search is None
+        else {
+            "configurations": list(plan.search.counts),
+            "rungs_decided": plan.search.decided,
+            "updates": plan.search.updates,
+            "updates_of_the_grid": plan.search.most_updates,
+        },
         "notes": list(plan.notes),
         "judging": [
             {

@@ -1,6 +1,8 @@
 """The answers of a study by prompt: for each language the prompt, and side by side what each run answered."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from markupsafe import Markup
@@ -15,8 +17,8 @@ FOLDED_FROM = 480
 """Characters of an answer that are shown before the rest is folded."""
 CUT_FROM = 6000
 """Characters of an answer that the report holds; the table of responses has the whole."""
-MOST_ANSWERS = 6000
-"""Answers that a report holds, so that a browser opens it at once; more are thinned out by whole prompts."""
+MOST_ANSWERS = 600
+"""Answers that a report shows without its script; more are thinned out by whole prompts. See `packed` for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class ShownText:
     length: int
     cut: int
     """Characters left out."""
+    folded: int = 0
+    """Characters of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +90,44 @@ class AnswerBrowser:
     labels: tuple[str, ...]
 
 
+Spans = Sequence[tuple[int, int, str]]
+"""Start, end and note of the places that a score is about."""
+
+
 def shown_text(text: str) -> ShownText:
     """Cuts and folds an untrusted text at a space where there is one near."""
+    return marked_text(text, ())
+
+
+def marked_text(text: str, spans: Spans) -> ShownText:
+    """As `shown_text`, with the places that a score is about marked."""
     kept = text[:CUT_FROM]
-    start, rest = kept, ""
+    position = len(kept)
     if len(kept) > FOLDED_FROM * 1.2:
         space = kept.rfind(" ", FOLDED_FROM - 60, FOLDED_FROM)
         position = space if space > 0 else FOLDED_FROM
-        start, rest = kept[:position], kept[position:]
-    return ShownText(visible(start), visible(rest) if rest else None, len(text), len(text) - len(kept))
+    start = _marked(kept, 0, position, spans)
+    rest = _marked(kept, position, len(kept), spans) if position < len(kept) else None
+    return ShownText(start, rest, len(text), len(text) - len(kept), len(kept) - position)
+
+
+def _marked(text: str, start: int, end: int, spans: Spans) -> Markup:
+    """A part of a text with its marks. Marks that begin inside an earlier one lose their start."""
+    parts, position = [], start
+    for first, last, note in sorted(spans):
+        low, high = max(first, position), min(last, end)
+        if low >= high:
+            continue
+        parts.append(visible(text[position:low]))
+        parts.append(Markup('<mark title="{}">{}</mark>').format(visible(note).striptags(), visible(text[low:high])))
+        position = high
+    return Markup("").join([*parts, visible(text[position:end])])
+
+
+def spans_of(row: Mapping[str, Any] | None) -> list[tuple[int, int, str]]:
+    """The spans of a row of scores; none where they are null, as in scores of an older version."""
+    spans = (row or {}).get("spans") or ()
+    return [(span["start"], span["end"], span["note"] or "") for span in spans]
 
 
 def answer_browser(
@@ -108,26 +141,24 @@ def answer_browser(
         facet: whose verdicts are shown.
         most: answers to hold; beyond, every so-many-th prompt is taken.
     """
-    labels = {
-        run: item.label if len(item.runs) == 1 else f"{item.label}, seed {_seed(tables, run)}"
-        for item in configurations
-        for run in item.runs
-    }
-    verdicts = {
-        (row["run"], row["prompt_id"], row["language"]): row
-        for row in tables.scores.filter(
-            pl.col("facet") == facet.name, pl.col("rater") == (choose_rater(tables, facet.name) or "")
-        ).iter_rows(named=True)
-    }
+    labels = run_labels(tables, configurations)
     prompts: dict[str, dict[str, dict[str, object]]] = {}
     for row in tables.prompts.iter_rows(named=True):
         prompts.setdefault(row["id"], {})[row["language"]] = row
-    responses: dict[str, dict[str, dict[str, dict[str, object]]]] = {}
-    for row in tables.responses.iter_rows(named=True):
-        responses.setdefault(row["prompt_id"], {}).setdefault(row["language"], {})[row["run"]] = row
-    answered = [name for name in prompts if name in responses] + sorted(set(responses) - set(prompts))
+    answered = answered_prompts(tables)
     every = max(1, -(-len(tables.responses) // most))
     taken = answered[::every]
+    responses: dict[str, dict[str, dict[str, dict[str, object]]]] = {}
+    for row in tables.responses.filter(pl.col("prompt_id").is_in(taken)).iter_rows(named=True):
+        responses.setdefault(row["prompt_id"], {}).setdefault(row["language"], {})[row["run"]] = row
+    verdicts = {
+        (row["run"], row["prompt_id"], row["language"]): row
+        for row in tables.scores.filter(
+            pl.col("facet") == facet.name,
+            pl.col("rater") == (choose_rater(tables, facet.name) or ""),
+            pl.col("prompt_id").is_in(taken),
+        ).iter_rows(named=True)
+    }
     codes = in_table_order([code for name in taken for code in responses[name]])
     return AnswerBrowser(
         prompts=tuple(
@@ -148,14 +179,31 @@ def answer_browser(
     )
 
 
+def answered_prompts(tables: StudyTables) -> list[str]:
+    """Ids of prompts with an answer, in the order of the table of prompts; then those that it does not have."""
+    with_answer = set(tables.responses["prompt_id"].unique())
+    known = list(dict.fromkeys(name for name in tables.prompts["id"] if name in with_answer))
+    return known + sorted(with_answer - set(known))
+
+
+def run_labels(tables: StudyTables, configurations: Sequence[Configuration]) -> dict[str, str]:
+    """What each run is called: the label of its configuration, with its seed where there are several."""
+    return {
+        run: item.label if len(item.runs) == 1 else f"{item.label}, seed {_seed(tables, run)}"
+        for item in configurations
+        for run in item.runs
+    }
+
+
 def _seed(tables: StudyTables, run: str) -> object:
     return tables.cells.filter(pl.col("run") == run)["seed"][0]
 
 
-def _prompt_text(row: dict[str, object] | None) -> str:
+def prompt_text(row: Mapping[str, Any] | None) -> str:
+    """The messages of a prompt as one text."""
     if row is None:
         return "(the prompt is not in the table of prompts)"
-    messages: list[dict[str, str]] = row["messages"]  # type: ignore[assignment]
+    messages: list[dict[str, str]] = row["messages"]
     if len(messages) == 1:
         return messages[0]["content"]
     return "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
@@ -182,7 +230,7 @@ def _prompt_block(
                 code=code,
                 name=language_name(code),
                 direction=direction(code),
-                prompt=shown_text(_prompt_text(row)),
+                prompt=shown_text(prompt_text(row)),
                 requested=language_name(requested) if requested != code else "",
                 answers=tuple(
                     _answer(label, responses[code][run], verdicts.get((run, name, code)), requested, facet)
@@ -193,7 +241,7 @@ def _prompt_block(
         )
     first = blocks[0]
     sample = rows.get(first.code) or next(iter(rows.values()), None)
-    title = _prompt_text(rows.get(first.code)).split("\n", 1)[0]
+    title = prompt_text(rows.get(first.code)).split("\n", 1)[0]
     states = [answer.state for block in blocks for answer in block.answers]
     return PromptBlock(
         id=name,
@@ -219,7 +267,7 @@ def _answer(
         verdict=verdict,
         ending=ending(str(row["ending"])),
         tokens=int(row["completion_tokens"]),  # type: ignore[call-overload]
-        text=shown_text(str(row["text"])),
+        text=marked_text(str(row["text"]), spans_of(score)),
         direction=direction(written_in),
         language=written_in,
     )

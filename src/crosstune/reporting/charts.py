@@ -52,7 +52,8 @@ def colour(position: int) -> str:
     return SERIES_COLOURS[position % len(SERIES_COLOURS)]
 
 
-def _svg(chart: Chart, description: str, name: str) -> Markup:
+def draw(chart: Chart, description: str, name: str) -> Markup:
+    """The drawing, for the page; `name` keeps its parts apart from those of other drawings."""
     drawing = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _CONFIG})
     width, height = re.search(r'viewBox="0 0 (\d+) (\d+)"', drawing).groups()  # type: ignore[union-attr]
     body = drawing[drawing.index(">") + 1 :]
@@ -100,12 +101,12 @@ def level_panels(
                 "rate": item.learning_rate,
                 "series": item.series,
                 **_estimate(grid.level(item.label, pair)),
-                "words": f"{name}, {item.label}: {_words(grid.level(item.label, pair), facet)}",
+                "words": f"{name}, {item.label}: {estimate_words(grid.level(item.label, pair), facet)}",
             }
             for item in shown
         ]
         reference = [
-            {"level": interval.estimate, "words": f"{name}, {item.label}: {_words(interval, facet)}"}
+            {"level": interval.estimate, "words": f"{name}, {item.label}: {estimate_words(interval, facet)}"}
             for item in bases
             if item.label in grid.units and (interval := grid.level(item.label, pair)).estimate is not None
         ]
@@ -113,7 +114,7 @@ def level_panels(
             panels.append((name, Markup('<p class="note">nothing rated</p>')))
             continue
         drawing = _panel(rows, reference, series=series, rates=rates, ends=ends, facet=facet)
-        panels.append((name, _svg(drawing, f"{facet.title} by learning rate in {name}", f"level-{number}")))
+        panels.append((name, draw(drawing, f"{facet.title} by learning rate in {name}", f"level-{number}")))
     return panels
 
 
@@ -215,7 +216,7 @@ def cost_chart(cost: pl.DataFrame, facet: Facet) -> Markup | None:
             x=alt.X("better:Q", scale=scale, axis=x_axis), y=y, description="words_better:N"
         ),
     ).properties(width=380, height=34 * len(frame) + 6)
-    return _svg(drawing, "Levels of both choices by language; the table beside has the numbers", "cost")
+    return draw(drawing, "Levels of both choices by language; the table beside has the numbers", "cost")
 
 
 def loss_chart(curves: pl.DataFrame, order: Sequence[str]) -> Markup | None:
@@ -244,7 +245,7 @@ def loss_chart(curves: pl.DataFrame, order: Sequence[str]) -> Markup | None:
         )
         .properties(width=430, height=240)
     )
-    return _svg(alt.layer(drawing), "Training loss by update, a line a run", "loss")
+    return draw(alt.layer(drawing), "Training loss by update, a line a run", "loss")
 
 
 def _thinned(curves: pl.DataFrame, points_per_run: int = 200) -> pl.DataFrame:
@@ -258,7 +259,8 @@ def _estimate(interval: Interval) -> dict[str, float | None]:
     return {"level": interval.estimate, "low": interval.low, "high": interval.high}
 
 
-def _words(interval: Interval, facet: Facet) -> str:
+def estimate_words(interval: Interval, facet: Facet) -> str:
+    """A level with its interval, for a reader."""
     if interval.estimate is None:
         return "no rated answer"
     around = bounds(interval.low, interval.high, facet)

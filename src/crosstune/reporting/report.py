@@ -12,19 +12,30 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from crosstune.analysis.bootstrap import CONFIDENCE, DRAWS, LEAST_CARRYING, LEAST_CLUSTERS
-from crosstune.analysis.configurations import Configuration, configurations
-from crosstune.analysis.facets import FACETS
-from crosstune.analysis.facets import facet as facet_of
+from crosstune.analysis.breakdowns import KINDS
 from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
 from crosstune.analysis.found_languages import found_languages
-from crosstune.analysis.levels import LevelGrid, in_table_order, instruction, level_frame, level_grid, mean_level_frame
-from crosstune.analysis.selection import Over, choose_from
+from crosstune.analysis.levels import instruction, level_grid
+from crosstune.analysis.selection import Over
 from crosstune.analysis.tables import StudyTables
-from crosstune.analysis.training_costs import FINAL_SHARE, answering_costs, training_costs
-from crosstune.reporting import charts, text, wording
+from crosstune.analysis.training_costs import FINAL_SHARE
+from crosstune.reporting import charts, tabular, text, wording
 from crosstune.reporting.answers import MOST_ANSWERS, answer_browser
+from crosstune.reporting.findings import Findings, find
 from crosstune.reporting.judging import judging_section
+from crosstune.reporting.packed import PACKED_LIMIT, pack_frame, packed_answers
+from crosstune.reporting.profile_charts import heat_map, profile_panels
+from crosstune.reporting.pruned import pruned_table
+from crosstune.reporting.sections import choosing, failures, levels, people, settings, transfer
+from crosstune.reporting.sentences import sentences
 from crosstune.storage.atomic import write_atomic
+
+FILE_LIMIT = 14_500_000
+"""Bytes that a report takes at most; answers are left out of its browser beyond."""
+MANY_CELLS = 200
+"""From this many levels of a facet on, tables of other facets are plain, so that a browser opens the page at once."""
+SCRIPTS = ("pieces", "csv", "text", "answers")
+"""In the order in which the page runs them."""
 
 
 def write_report(
@@ -52,7 +63,7 @@ def write_report(
         over: which of the two choices, always both shown, is marked as the one that the study asks for.
         missing: sentences on configurations that failed and are left out.
         seed: of the resamples behind the intervals. The same tables and seed give the same file.
-        most_answers: answers that the page holds, so that a browser opens it at once; beyond, every so-many-th prompt.
+        most_answers: answers that the page shows without its script; beyond, prompts evenly spread.
 
     Raises:
         StorageFailure: the file cannot be written there.
@@ -82,204 +93,166 @@ def render(
     missing: Sequence[str] = (),
     seed: int = 0,
     most_answers: int = MOST_ANSWERS,
+    limit: int = FILE_LIMIT,
 ) -> str:
-    """The report as HTML; arguments as for `write_report`."""
-    rated = facet_of(facet)
-    found = configurations(tables.cells)
-    grid = level_grid(tables, facet, by="configuration", seed=seed)
-    selection = choose_from(tables, facet, grid)
-    tuned, bases = [item for item in found if item.tuned], [item for item in found if not item.tuned]
-    environment = Environment(
+    """The report as HTML; arguments as for `write_report`, and `limit` in bytes."""
+    found = find(tables, facet=facet, over=over, seed=seed)
+    return render_findings(
+        found,
+        title=title,
+        study_yaml=study_yaml,
+        provenance=provenance,
+        missing=missing,
+        most_answers=most_answers,
+        limit=limit,
+    )
+
+
+def render_findings(
+    found: Findings,
+    *,
+    title: str,
+    study_yaml: str,
+    provenance: Mapping[str, str],
+    missing: Sequence[str] = (),
+    most_answers: int = MOST_ANSWERS,
+    limit: int = FILE_LIMIT,
+) -> str:
+    """The report of what was found, as HTML."""
+    tables, facet, grid, selection = found.tables, found.facet, found.grid, found.selection
+    level_rows = levels.level_rows(found, facet.name)
+    across = level_grid(tables, facet.name, by="configuration", asked="another-language", seed=found.seed)
+    languages_found = levels.found_rows(tables, found.configurations, facet.name)
+    said = sentences(found, missing)
+    script = script_text()
+    page = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            style=Markup((files("crosstune.reporting") / "templates" / "style.css").read_text("utf-8")),
+            script=Markup(script),
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            title=title,
+            facet=facet,
+            found=found,
+            tables=tables,
+            tuned=found.tuned,
+            bases=found.bases,
+            selection=selection,
+            recommended=selection.recommended(found.over),
+            headline=said.headline,
+            opening=said.opening,
+            caveats=said.caveats,
+            languages=found.languages,
+            instructions=len({instruction(name) for name in tables.responses["prompt_id"].unique()}),
+            panels=charts.level_panels(grid, facet, found.tuned, found.bases) if grid else [],
+            series=levels.series(found.tuned, grid),
+            heat_map=heat_map(grid, facet, found.configurations) if grid else None,
+            levels=level_rows,
+            some_score=any(
+                cell and cell["method"] == "score" for row in level_rows for cell in (*row["cells"], row["mean"])
+            ),
+            across=levels.across_rows(across),
+            profile=transfer.facet_profile(found),
+            profile_panels=profile_panels(found),
+            others=levels.other_measures(found),
+            many=len(level_rows) * len(found.languages) > MANY_CELLS,
+            transfer=[transfer.transfer_gaps_table(found), transfer.retention_table(found)],
+            comparisons=choosing.comparisons_table(found),
+            criteria=choosing.criteria_table(found),
+            front=choosing.front_table(found),
+            settings=settings.factors_table(found),
+            failures={kind: failures.breakdown_tables(found, kind) for kind in KINDS},
+            weak_spots=failures.weak_spots_table(found),
+            telling=failures.telling(found),
+            no_telling=failures.no_telling(found),
+            judging=judging_section(tables),
+            pruned=pruned_table(tables.pruned),
+            people=people.people_table(found),
+            languages_found=languages_found,
+            cost_rows=selection.cost.to_dicts(),
+            cost_chart=None if selection.same else charts.cost_chart(selection.cost, facet),
+            **_training(found),
+            answering=found.answering.to_dicts(),
+            browser=answer_browser(tables, list(found.configurations), facet, most=most_answers),
+            study_yaml=study_yaml,
+            provenance=provenance,
+            method={
+                "confidence": CONFIDENCE,
+                "draws": DRAWS,
+                "least": LEAST_CLUSTERS,
+                "carrying": int(LEAST_CARRYING),
+                "seed": found.seed,
+                "final_share": FINAL_SHARE,
+            },
+        )
+    )
+    whole = page.encode("utf-8", errors="replace")
+    return _with_pieces(whole.decode("utf-8"), found, limit - len(whole))
+
+
+def script_text() -> str:
+    """The one script of the page."""
+    folder = files("crosstune.reporting") / "templates" / "script"
+    parts = [(folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+
+
+def environment() -> Environment:
+    """Templates with autoescape, in which a missing name is an error."""
+    made = Environment(
         loader=PackageLoader("crosstune.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": text.visible, "unbroken": text.unbroken, "label": text.label}
-    templates = files("crosstune.reporting") / "templates"
-    script = (templates / "report.js").read_text("utf-8")
-    unscored = tables.responses.join(
-        tables.scores.filter(pl.col("facet") == facet), on=["run", "prompt_id", "language"], how="anti"
+    made.filters |= {"visible": text.visible, "unbroken": text.unbroken, "label": text.label}
+    made.globals |= {"text": text, "wording": wording, "tabular": tabular}
+    return made
+
+
+_PIECES, _THINNED = "<!--pieces-->", "<!--thinned-->"
+
+
+def _with_pieces(page: str, found: Findings, room: int) -> str:
+    """Puts the packed data in: as many answers as there is room for, and the numbers of figures."""
+    if found.tables.responses.is_empty():
+        return page.replace(_PIECES, "").replace(_THINNED, "")
+    packed = packed_answers(
+        found.tables, found.configurations, found.facet, limit=max(1_000_000, min(PACKED_LIMIT, room))
     )
-    level_rows = _level_rows(grid, found)
-    across = level_grid(tables, facet, by="configuration", asked="another-language", seed=seed)
-    page = environment.get_template("report.html.j2").render(
-        text=text,
-        charts=charts,
-        wording=wording,
-        style=Markup((templates / "style.css").read_text("utf-8")),
-        script=Markup(script),
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        title=title,
-        facet=rated,
-        tables=tables,
-        tuned=tuned,
-        bases=bases,
-        selection=selection,
-        recommended=selection.recommended(over),
-        headline=wording.headline(selection, rated),
-        opening=wording.opening(selection, grid, bases, rated),
-        caveats=[
-            *missing,
-            *wording.caveats(
-                selection, grid, found, rated, unscored_answers=len(unscored), has_curves=not tables.curves.is_empty()
-            ),
-        ],
-        languages=[pair[0] for pair in grid.languages] if grid else [],
-        instructions=len({instruction(name) for name in tables.responses["prompt_id"].unique()}),
-        panels=charts.level_panels(grid, rated, tuned, bases) if grid else [],
-        series=_series(tuned, grid),
-        levels=level_rows,
-        some_score=any(
-            cell and cell["method"] == "score" for row in level_rows for cell in (*row["cells"], row["mean"])
-        ),
-        across=_across_rows(across),
-        others=_other_measures(tables, facet, found, seed),
-        judging=judging_section(tables),
-        languages_found=_found_rows(tables, found, facet),
-        cost_rows=selection.cost.to_dicts(),
-        cost_chart=None if selection.same else charts.cost_chart(selection.cost, rated),
-        **_training(tables, tuned),
-        answering=answering_costs(tables).to_dicts(),
-        browser=answer_browser(tables, found, rated, most=most_answers),
-        study_yaml=study_yaml,
-        provenance=provenance,
-        method={
-            "confidence": CONFIDENCE,
-            "draws": DRAWS,
-            "least": LEAST_CLUSTERS,
-            "carrying": int(LEAST_CARRYING),
-            "seed": seed,
-            "final_share": FINAL_SHARE,
-        },
+    pieces = dict(packed.pieces)
+    pieces["training-loss"] = pack_frame(
+        found.tables.curves.filter(pl.col("loss").is_not_null()).select("run", "step", "tokens", "loss")
     )
-    return page.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _series(tuned: list[Configuration], grid: LevelGrid | None) -> list[dict[str, str]]:
-    names = dict.fromkeys(
-        item.series for item in tuned if item.learning_rate is not None and grid and item.label in grid.units
+    if found.facet.name == LANGUAGE_FACET:
+        pieces["languages-found"] = pack_frame(found_languages(found.tables))
+    pieces["telling-failures"] = pack_frame(found.telling)
+    held = Markup("\n").join(
+        Markup('<script type="text/plain" class="piece" id="piece-{}">{}</script>').format(name, content)
+        for name, content in pieces.items()
     )
-    return [{"name": name or "tuned", "colour": charts.colour(position)} for position, name in enumerate(names)]
+    thinned = Markup("")
+    if packed.prompts < packed.prompts_in_all:
+        thinned = Markup(
+            '<p class="cannot">{} of {} prompts are in this browser, evenly spread, so that this file stays '
+            "small. The table of responses has all.</p>"
+        ).format(f"{packed.prompts:,}", f"{packed.prompts_in_all:,}")
+    before, after = page.replace(_THINNED, thinned, 1).split(_PIECES)
+    return "".join([before, held, after])
 
 
-def _level_rows(grid: LevelGrid | None, found: list[Configuration]) -> list[dict[str, Any]]:
-    """A row a configuration: its cells by language, then the mean over languages."""
-    if grid is None:
-        return []
-    cells = {(row["configuration"], row["language"]): row for row in level_frame(grid, "configuration").to_dicts()}
-    means = {row["configuration"]: row for row in mean_level_frame(grid, "configuration").to_dicts()}
-    return [
-        {
-            "label": item.label,
-            "tuned": item.tuned,
-            "seeds": len(item.runs),
-            "cells": [cells.get((item.label, language)) for language, _ in grid.languages],
-            "mean": means[item.label],
-        }
-        for item in found
-        if item.label in grid.units
-    ]
-
-
-def _other_measures(tables: StudyTables, facet: str, found: list[Configuration], seed: int) -> list[dict[str, Any]]:
-    """The levels of every facet but the chosen one that any answer has a value of, in the table's order."""
-    rated = set(tables.scores.filter(pl.col("value").is_not_null())["facet"].unique()) - {facet}
-    known = [name for name in FACETS if name in rated]
-    others = []
-    for name in [*known, *sorted(rated - set(known))]:
-        grid = level_grid(tables, name, by="configuration", seed=seed)
-        if grid is not None:
-            languages = [pair[0] for pair in grid.languages]
-            others.append({"facet": facet_of(name), "languages": languages, "rows": _level_rows(grid, found)})
-    return others
-
-
-def _across_rows(grid: LevelGrid | None) -> dict[str, Any] | None:
-    """Prompts that ask for an answer in another language: a row a pair of languages, a column a configuration."""
-    if grid is None:
-        return None
-    cells = {
-        (row["configuration"], row["language"], row["requested_language"]): row
-        for row in level_frame(grid, "configuration").to_dicts()
-    }
-    return {
-        "units": grid.units,
-        "rows": [
-            {
-                "asked": asked,
-                "requested": requested,
-                "cells": [cells.get((unit, asked, requested)) for unit in grid.units],
-            }
-            for asked, requested in grid.languages
-        ],
-    }
-
-
-def _found_rows(tables: StudyTables, found: list[Configuration], facet: str) -> dict[str, Any] | None:
-    """For each language and configuration the languages of its answers, as parts of a bar."""
-    if facet != LANGUAGE_FACET:
-        return None
-    counts = found_languages(tables)
-    if counts.is_empty():
-        return None
-    instead = (
-        counts.filter(~pl.col("right"), pl.col("found").is_not_null(), pl.col("found") != "")
-        .group_by("found")
-        .agg(pl.col("count").sum())
-        .sort("count", "found", descending=[True, False])["found"]
-        .to_list()
-    )
-    shades = {code: f"instead-{min(position + 1, 4)}" for position, code in enumerate(instead)}
-    by_cell: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in counts.iter_rows(named=True):
-        if row["right"]:
-            kind, name = "right", text.language_name(row["language"])
-        elif row["found"] is None:
-            kind, name = "unrated", "no verdict"
-        else:
-            kind, name = (
-                shades.get(row["found"], "instead-4"),
-                text.language_name(row["found"]) if row["found"] else "other",
-            )
-        by_cell.setdefault((row["language"], row["configuration"]), []).append(
-            {"kind": kind, "name": name, "count": row["count"]}
-        )
-    order = ["right", "instead-1", "instead-2", "instead-3", "instead-4", "unrated"]
-    for parts in by_cell.values():
-        parts.sort(key=lambda part: (order.index(part["kind"]), -part["count"], part["name"]))
-    present = set(counts["configuration"])
-    labels = [item.label for item in found if item.label in present]
-    codes = in_table_order(counts["language"].to_list())
-    return {
-        "legend": [
-            {"kind": f"instead-{i + 1}", "name": text.language_name(code)} for i, code in enumerate(instead[:3])
-        ],
-        "more": len(instead) > 3,
-        "unrated": bool(counts["found"].null_count()),
-        "languages": [
-            {
-                "name": text.language_name(code),
-                "rows": [
-                    {"label": label, "parts": by_cell[code, label]} for label in labels if (code, label) in by_cell
-                ],
-            }
-            for code in codes
-        ],
-    }
-
-
-def _training(tables: StudyTables, tuned: list[Configuration]) -> dict[str, Any]:
+def _training(found: Findings) -> dict[str, Any]:
     """Curves and costs of training, in one order of colours."""
-    labels = {run: item.label for item in tuned for run in item.runs}
-    curves = tables.curves.filter(pl.col("run").is_in(list(labels))).with_columns(
+    labels = {run: item.label for item in found.tuned for run in item.runs}
+    curves = found.tables.curves.filter(pl.col("run").is_in(list(labels))).with_columns(
         pl.col("run").replace_strict(labels, return_dtype=pl.String()).alias("configuration")
     )
-    order = [item.label for item in tuned if item.label in set(curves["configuration"])]
+    order = [item.label for item in found.tuned if item.label in set(curves["configuration"])]
     costs = [
         {**row, "colour": charts.colour(order.index(row["configuration"]))}
-        for row in training_costs(tables).to_dicts()
+        for row in found.training.to_dicts()
         if row["configuration"] in order
     ]
     return {"loss_chart": charts.loss_chart(curves, order), "training": costs}

@@ -2,12 +2,21 @@
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crosstune.errors import StorageFailure
+from crosstune.errors import CrosstuneError, StorageFailure
+
+
+def _system_error(error: Exception) -> int | None:
+    """The number of the operating system's refusal, which libraries written in Rust, such as polars, put into words."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found and not isinstance(error, CrosstuneError) else None
 
 
 @contextmanager
@@ -15,16 +24,23 @@ def full_disk_errors(path: Path) -> Iterator[None]:
     """Turns running out of space around work that writes to `path` into an error that says what to do.
 
     Raises:
-        StorageFailure: no space left, or quota exceeded.
+        StorageFailure: no space left, quota exceeded, or a file larger than allowed.
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = _system_error(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFailure(
                 f"no space left to write {path.name}",
                 where=str(path.parent),
                 hint="free some space and run the same command again: what was finished is kept",
+            ) from error
+        if number == errno.EFBIG:
+            raise StorageFailure(
+                f"{path.name} grows beyond what is allowed here",
+                where=str(path.parent),
+                hint="raise the limit (ulimit -f), or choose a file system for large files; what was finished is kept",
             ) from error
         raise
 
@@ -34,7 +50,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turns the operating system's refusals around a write to `path` into errors that say what to do.
 
     Raises:
-        StorageFailure: no space left, quota exceeded, read-only or forbidden.
+        StorageFailure: no space left, quota exceeded, larger than allowed, read-only or forbidden.
     """
     try:
         with full_disk_errors(path):

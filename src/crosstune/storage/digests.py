@@ -34,8 +34,12 @@ def _remembered(cache: Path, key: tuple[str, int, int]) -> str | None:
     return None
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: Path, *, read_again: bool = False) -> str:
     """SHA-256 of a file's content, in hexadecimal.
+
+    Args:
+        path: the file.
+        read_again: whether to read the file in any case; a damage may leave size and modification time as they were.
 
     Raises:
         OSError: the file cannot be read.
@@ -44,7 +48,7 @@ def file_digest(path: Path) -> str:
     status = path.stat()
     cache = cache_folder() / "digests.jsonl"
     key = (str(path), status.st_size, status.st_mtime_ns)
-    worth_caching = status.st_size >= _CACHED_FROM_BYTES
+    worth_caching = status.st_size >= _CACHED_FROM_BYTES and not read_again
     if worth_caching and (digest := _remembered(cache, key)) is not None:
         return digest
     with path.open("rb") as file:

@@ -57,6 +57,8 @@ def lock(path: Path, what: str, *, wait: bool = True, on_wait: Callable[[str], N
                 on_wait(who)
             file_lock.acquire(poll_interval=0.2)
     try:
+        for torn in path.parent.glob(f".{holder.name}.*.tmp"):  # left by a holder that was killed as it wrote its name
+            torn.unlink(missing_ok=True)
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         write_atomic(
             holder,

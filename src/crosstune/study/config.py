@@ -15,6 +15,7 @@ from crosstune.judging.config import JudgeConfig
 from crosstune.prompts.config import PromptsConfig
 from crosstune.scoring.score import STUDY_FACETS
 from crosstune.study.axes import ADAPTATION_KINDS, section_for_adaptation, variants
+from crosstune.study.search_config import SearchConfig
 from crosstune.training.config import Adaptation, Lora, TrainingConfig
 
 
@@ -78,6 +79,10 @@ class ApiModelConfig(BaseModel):
 
 def _judge(value: Any) -> Any:
     return {"models": [value]} if isinstance(value, str) else value
+
+
+def _search(value: Any) -> Any:
+    return {"strategy": value} if isinstance(value, str) else value
 
 
 class SelectConfig(BaseModel):
@@ -203,5 +208,8 @@ class StudyConfig(BaseModel):
     judge: Annotated[JudgeConfig | None, BeforeValidator(_judge)] = None
     """An LLM judge, or several, that marks every answer by six criteria; a name alone, such as `openai/gpt-5-mini`,
     takes the defaults. None: no judge."""
+    search: Annotated[SearchConfig, BeforeValidator(_search)] = SearchConfig()
+    """Whether the whole grid is tuned to the end (`grid`), or configurations that do badly early are left out
+    (`halving`)."""
     select: SelectConfig = SelectConfig()
     """How the configuration to recommend is chosen."""

@@ -15,7 +15,7 @@ from crosstune.training.config import Adaptation, TrainingConfig
 _TRAINING_SHARE_OF_PEAK = {True: 0.35, False: 0.8}
 _SECONDS_PER_DECODING_STEP = 0.025
 """What a Python-driven decoding step costs at least, whatever the model."""
-_CHECKPOINTS_KEPT = 2
+CHECKPOINTS_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def training_cost(
         trained = adapter
     # Adapters are saved in fp32, whole models mostly in bf16; a checkpoint also has two moments of the optimizer.
     saved = (2 if adaptation.lora is None else 4) * trained
-    return Cost(tokens, seconds, weights + activations, saved, _CHECKPOINTS_KEPT * 12 * trained)
+    return Cost(tokens, seconds, weights + activations, saved, CHECKPOINTS_KEPT * 12 * trained)
 
 
 def _answers_bytes(prompts: int, max_new_tokens: int) -> int:

@@ -20,7 +20,7 @@ from crosstune.instructions.contamination import contamination_identity
 from crosstune.instructions.load import instructions_identity
 from crosstune.judging.config import JudgeConfig
 from crosstune.judging.rubric import load_rubric
-from crosstune.models.base import model_identity
+from crosstune.models.base import BaseModel, model_identity
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.load import prompts_identity
 from crosstune.scoring.score import scorer_identities
@@ -30,6 +30,7 @@ from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import step_identity
 from crosstune.study.document import Location
 from crosstune.study.grid import TRAINING_SPEED, AnyCell, ApiCell, Cell, Tuning
+from crosstune.study.needs import generation_needs, training_needs
 
 # Raised when the code of a stage changes what it writes; results of an older version are then made again.
 VERSIONS = {
@@ -41,7 +42,7 @@ VERSIONS = {
     "scoring": 1,
     "judging": 1,
     "results": 2,
-    "report": 4,
+    "report": 5,
 }
 
 
@@ -67,6 +68,38 @@ class StudyGraph:
     report: Step
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What cells are made of.
+
+    Attributes:
+        prompts: the study's prompts.
+        models: the identity of each base model.
+        instructions: the step of each set of instructions, by its config as JSON.
+    """
+
+    prompts: Step
+    models: Mapping[BaseModel, Mapping[str, Any]]
+    instructions: Mapping[str, Step]
+
+
+def sources_of(
+    config: StudyConfig, cells: Sequence[AnyCell], base: Path, *, where: Callable[[Location], str]
+) -> Sources:
+    """What these cells are made of; arguments and errors as of `build_graph`."""
+    with placed(where(("prompts", "sets"))):
+        prompts = _prompts(config.prompts, base)
+    with placed(where(("base_models",))):
+        used = {cell.base_model: None for cell in cells if isinstance(cell, Cell)}
+        models = {model: model_identity(model) for model in used}
+    instructions: dict[str, Step] = {}
+    for item in config.instructions:
+        with placed(where(("instructions",))):
+            step = _instructions(item, config, base)
+        instructions.setdefault(item.model_dump_json(), step)
+    return Sources(prompts, models, instructions)
+
+
 def build_graph(
     config: StudyConfig,
     cells: Sequence[AnyCell],
@@ -76,6 +109,9 @@ def build_graph(
     where: Callable[[Location], str],
     missing: Sequence[str] = (),
     is_judged: bool = True,
+    sources: Sources | None = None,
+    starts: Mapping[str, Path] | None = None,
+    race: Sequence[Mapping[str, Any]] | None = None,
 ) -> StudyGraph:
     """The steps that answer a study.
 
@@ -87,37 +123,35 @@ def build_graph(
         where: gives the place in the study file of a location, for errors.
         missing: a sentence for each configuration that is left out because it failed, for the report.
         is_judged: whether the study's judge is asked, if it has one.
+        sources: what the cells are made of, if it is known already.
+        starts: by name of a cell, the results of an earlier part of its training, to go on from.
+        race: how the configurations did on the way (`analysis.pruning.PRUNED_SCHEMA`), where some were left out early;
+            None where there was no such search.
 
     Raises:
         InvalidData: a file of instructions or prompts is missing.
         ModelUnavailable: a base model's folder is incomplete.
     """
-    with placed(where(("prompts", "sets"))):
-        prompts = _prompts(config.prompts, base)
-    with placed(where(("base_models",))):
-        used = {cell.base_model: None for cell in cells if isinstance(cell, Cell)}
-        models = {model: model_identity(model) for model in used}
-    instructions: dict[str, Step] = {}
-    for item in config.instructions:
-        with placed(where(("instructions",))):
-            step = _instructions(item, config, base)
-        instructions.setdefault(item.model_dump_json(), step)
+    sources = sources or sources_of(config, cells, base, where=where)
+    prompts, models, instructions = sources.prompts, sources.models, sources.instructions
+    scorers = scorer_identities(config.scorers)  # once: each asks for versions of libraries
     steps = []
     for cell in cells:
         training = None
         if isinstance(cell, Cell) and cell.tuning is not None:
             data = instructions[cell.tuning.instructions.model_dump_json()]
-            training = _training(cell, cell.tuning, models[cell.base_model], data)
+            start = (starts or {}).get(cell.name)
+            training = training_step(cell, cell.tuning, models[cell.base_model], data, start=start)
         if isinstance(cell, ApiCell):
             generation = _generation_over_api(cell, prompts)
         else:
-            generation = _generation(cell, models[cell.base_model], prompts, training)
-        steps.append(CellSteps(cell, training, generation, _scoring(cell, config.scorers, prompts, generation)))
+            generation = generation_step(cell, models[cell.base_model], prompts, training)
+        steps.append(CellSteps(cell, training, generation, _scoring(cell, scorers, prompts, generation)))
     judging = None
     if config.judge is not None and is_judged:
         with placed(where(("judge",))):
             judging = _judging(config.name, config.judge, steps, prompts)
-    results = _results(config, steps, prompts, list(instructions.values()), judging=judging, base=base)
+    results = _results(config, steps, prompts, list(instructions.values()), judging=judging, base=base, race=race)
     return StudyGraph(prompts, tuple(steps), judging, results, _report(config, results, study_yaml, missing))
 
 
@@ -166,10 +200,29 @@ def _prompts(config: PromptsConfig, base: Path) -> Step:
     )
 
 
-def _training(cell: Cell, tuning: Tuning, model: Mapping[str, Any], instructions: Step) -> Step:
+def training_step(
+    cell: Cell,
+    tuning: Tuning,
+    model: Mapping[str, Any],
+    instructions: Step,
+    *,
+    stop_at: int | None = None,
+    start: Path | None = None,
+) -> Step:
+    """Tunes a cell's model.
+
+    Args:
+        cell: the cell.
+        tuning: how it is tuned.
+        model: identity of its base model.
+        instructions: the step of its data.
+        stop_at: updates after which to stop; None: all.
+        start: results of an earlier part of the same training. The result is the same with and without, so it is no
+            part of the step's identity.
+    """
     return Step(
         kind="training",
-        name=cell.name,
+        name=cell.name if stop_at is None else f"{cell.name}_to{stop_at}",
         version=VERSIONS["training"],
         config={
             "model": model,
@@ -178,16 +231,21 @@ def _training(cell: Cell, tuning: Tuning, model: Mapping[str, Any], instructions
             "learning_rate": tuning.learning_rate,
             "seed": tuning.seed,
             "training": tuning.config.model_dump(mode="json", exclude=set(TRAINING_SPEED)),
+            **({"stop_at": stop_at} if stop_at is not None else {}),
         },
         inputs={"instructions": instructions},
-        run=partial(stages.tune, cell=cell, tuning=tuning),
+        run=partial(stages.tune, cell=cell, tuning=tuning, stop_at=stop_at, start=start),
+        needs=training_needs(cell, tuning),
     )
 
 
-def _generation(cell: Cell, model: Mapping[str, Any], prompts: Step, training: Step | None) -> Step:
+def generation_step(
+    cell: Cell, model: Mapping[str, Any], prompts: Step, training: Step | None, *, name: str | None = None
+) -> Step:
+    """Lets a cell's model answer prompts; `name` is what the step is called, if not as the cell."""
     return Step(
         kind="generation",
-        name=cell.name,
+        name=name or cell.name,
         version=VERSIONS["generation"],
         config={
             "model": model,
@@ -197,6 +255,7 @@ def _generation(cell: Cell, model: Mapping[str, Any], prompts: Step, training: S
         },
         inputs={"prompts": prompts, **({"training": training} if training is not None else {})},
         run=partial(answering.answer, cell=cell),
+        needs=generation_needs(cell),
     )
 
 
@@ -215,12 +274,12 @@ def _generation_over_api(cell: ApiCell, prompts: Step) -> Step:
     )
 
 
-def _scoring(cell: AnyCell, scorers: Sequence[str], prompts: Step, generation: Step) -> Step:
+def _scoring(cell: AnyCell, scorers: Mapping[str, Any], prompts: Step, generation: Step) -> Step:
     return Step(
         kind="scoring",
         name=cell.name,
         version=VERSIONS["scoring"],
-        config={"scorers": scorer_identities(scorers)},
+        config={"scorers": scorers},
         inputs={"prompts": prompts, "generation": generation},
         run=partial(stages.rate, scorers=tuple(scorers)),
     )
@@ -245,6 +304,7 @@ def _results(
     *,
     judging: Step | None,
     base: Path,
+    race: Sequence[Mapping[str, Any]] | None,
 ) -> Step:
     # Data first: what is wrong with it must show before the first model runs.
     inputs = {"prompts": prompts, **{f"instructions/{step.name}": step for step in instructions}}
@@ -260,7 +320,12 @@ def _results(
         kind="results",
         name=config.name,
         version=VERSIONS["results"],
-        config={"cells": table, "contamination": config.contamination, "compared": contamination_identity()},
+        config={
+            "cells": table,
+            "contamination": config.contamination,
+            "compared": contamination_identity(),
+            **({"race": race} if race is not None else {}),
+        },
         inputs=inputs,
         run=partial(
             stages.collect,
@@ -269,6 +334,7 @@ def _results(
             prompts=config.prompts,
             contamination=config.contamination,
             base=base,
+            race=race,
         ),
     )
 

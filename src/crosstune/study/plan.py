@@ -1,19 +1,14 @@
 """What a study would run and roughly what it costs, before anything costly runs. Loads no model, downloads nothing."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crosstune.generation.api_config import not_sent
-from crosstune.judging.chosen import drawn_instructions, instruction_of
-from crosstune.judging.estimate import JudgingCost, estimate_from_sizes, request_tokens
-from crosstune.judging.request import marking_request
-from crosstune.judging.rubric import load_rubric
-from crosstune.judging.subject import Subject
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.language_file import LANGUAGES_FOLDER, language_of_path
 from crosstune.prompts.load import load_prompts, prompt_counts, prompt_notes
@@ -23,11 +18,16 @@ from crosstune.steps.step import Step
 from crosstune.steps.store import State, Store, read_manifest
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import DataOverlaps
-from crosstune.study.estimate import Cost, api_cost, generation_cost, training_cost
+from crosstune.study.estimate import CHECKPOINTS_KEPT, Cost, api_cost, generation_cost, training_cost
 from crosstune.study.graph import CellSteps, StudyGraph
 from crosstune.study.grid import ApiCell
 from crosstune.study.judged import LEDGER
 from crosstune.study.machines import Machine, accelerator, this_machine
+from crosstune.study.search import RungSteps, SearchPlan
+from crosstune.training.config import TrainingConfig
+
+if TYPE_CHECKING:  # with polars, which takes too long for a plan without a judge
+    from crosstune.judging.estimate import JudgingCost
 
 _LOOK_BACK = 40
 """Earlier steps that are looked at for measured speeds."""
@@ -91,8 +91,11 @@ class Plan:
     prompts: int
     notes: tuple[str, ...]
     overlaps: tuple[DataOverlaps, ...] = ()
-    judging: tuple[JudgingCost, ...] = ()
+    judging: "tuple[JudgingCost, ...]" = ()
     """What each judge takes, of the whole study."""
+    search: SearchPlan | None = None
+    """What is expected of a search that leaves configurations out; until its last rung is decided all other figures
+    are of none being left out any more."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -147,6 +150,8 @@ def make_plan(
     *,
     accelerator_name: str | None = None,
     overlaps: Sequence[DataOverlaps] = (),
+    rungs: Sequence[Sequence[RungSteps]] = (),
+    search: SearchPlan | None = None,
 ) -> Plan:
     """The plan of a study; see `Study.plan`."""
     here = this_machine()
@@ -160,6 +165,10 @@ def make_plan(
             planned[step.folder] = PlannedStep(step, store.state(step), cost, measured)
         return planned[step.folder]
 
+    begun: dict[str, int] = {}  # updates that another step of a cell does
+    for at_rung in (steps for rung in rungs for steps in rung):
+        _plan_rung(config, at_rung, machine, speeds, plan_step)
+        begun[at_rung.cell.name] = at_rung.updates
     cells = []
     for steps in graph.cells:
         cell = steps.cell
@@ -174,7 +183,8 @@ def make_plan(
             plan_step(steps.training.inputs["instructions"], None, False)
             speed = speeds.find(steps.training) if speeds else None
             tuning = cell.tuning
-            cost = training_cost(cell.base_model.shape, tuning.adaptation, tuning.config, machine, speed)
+            left = _updates(tuning.config, begun.get(cell.name, 0), tuning.config.max_steps)
+            cost = training_cost(cell.base_model.shape, tuning.adaptation, left, machine, speed)
             training = plan_step(steps.training, cost, speed is not None)
         plan_step(graph.prompts, None, False)
         speed = speeds.find(steps.generation) if speeds else None
@@ -190,13 +200,49 @@ def make_plan(
     about_data = (*_mixture_notes(overlaps), *_language_file_notes(config.prompts))
     notes = (*about_data, *prompt_notes(config.prompts, base), *_notes(plan), *_api_notes(config, plan))
     judging = _judging_costs(config, graph, store, base)
-    return replace(plan, notes=notes, overlaps=tuple(overlaps), judging=judging)
+    return replace(plan, notes=notes, overlaps=tuple(overlaps), judging=judging, search=search)
 
 
-def _judging_costs(config: StudyConfig, graph: StudyGraph, store: Store, base: Path) -> tuple[JudgingCost, ...]:
+def _updates(config: TrainingConfig, start: int, end: int) -> TrainingConfig:
+    return config.model_copy(update={"max_steps": end - start})
+
+
+def _plan_rung(
+    config: StudyConfig,
+    steps: RungSteps,
+    machine: Machine,
+    speeds: "_MeasuredSpeeds | None",
+    plan_step: Callable[[Step, Cost | None, bool], PlannedStep],
+) -> None:
+    """Plans what a cell does at a rung of a search."""
+    cell = steps.cell
+    assert cell.tuning is not None
+    plan_step(steps.training.inputs["instructions"], None, False)
+    plan_step(steps.generation.inputs["prompts"], None, False)
+    part = _updates(cell.tuning.config, steps.earlier, steps.updates)
+    speed = speeds.find(steps.training) if speeds else None
+    cost = training_cost(cell.base_model.shape, cell.tuning.adaptation, part, machine, speed)
+    if cost.disk_bytes is not None and cost.scratch_bytes is not None:
+        # One of the checkpoints stays, for the next part to go on from.
+        cost = replace(cost, disk_bytes=cost.disk_bytes + cost.scratch_bytes // CHECKPOINTS_KEPT)
+    plan_step(steps.training, cost, speed is not None)
+    answers = config.search.probe.prompts * len(config.prompts.languages)
+    speed = speeds.find(steps.generation) if speeds else None
+    cost = generation_cost(cell.base_model.shape, answers, cell.generation, machine, speed)
+    plan_step(steps.generation, cost, speed is not None)
+    plan_step(steps.scoring, None, False)
+
+
+def _judging_costs(config: StudyConfig, graph: StudyGraph, store: Store, base: Path) -> "tuple[JudgingCost, ...]":
     """What judging takes: answers are taken to be as long as they may be."""
     if config.judge is None:
         return ()
+    from crosstune.judging.chosen import drawn_instructions, instruction_of
+    from crosstune.judging.estimate import estimate_from_sizes, request_tokens
+    from crosstune.judging.request import marking_request
+    from crosstune.judging.rubric import load_rubric
+    from crosstune.judging.subject import Subject
+
     rubric = load_rubric(config.judge.rubric)
     sizes: list[float] = []
     foreign: list[bool] = []

@@ -19,6 +19,10 @@ def resolved_yaml(data: dict[str, Any]) -> str:
     for name in StudyConfig.model_fields:
         if name == "api_models" and not config.api_models:
             continue  # such studies mean what they meant before there was this key, and keep their identity
+        if name == "search":
+            if config.search.is_race:  # without, such studies mean what they meant before there was this key
+                resolved[name] = config.search.model_dump(mode="json")
+            continue
         if name == "judge":
             if config.judge is not None:
                 resolved[name] = config.judge.model_dump(mode="json")

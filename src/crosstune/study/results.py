@@ -16,6 +16,8 @@ def read_results(folder: Path) -> StudyTables:
     """
     names = ("cells", "prompts", "responses", "scores", "curves")
     frames: dict[str, Any] = {name: read_frame(folder / f"{name}.parquet") for name in names}
+    if (folder / "pruned.parquet").is_file():
+        frames["pruned"] = read_frame(folder / "pruned.parquet")
     facts = folder / "judging.json"
     if not facts.is_file():
         return StudyTables(**frames)

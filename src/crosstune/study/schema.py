@@ -36,6 +36,10 @@ def study_schema() -> dict[str, Any]:
     _replace(properties, "api_models", _some({"anyOf": [text, {"$ref": "#/$defs/ApiModelConfig"}]}))
     _replace(properties, "instructions", _some({"anyOf": [text, {"$ref": "#/$defs/InstructionsConfig"}]}))
     _replace(properties, "adaptation", _some(adaptation))
+    strategies = definitions["SearchConfig"]["properties"]["strategy"]["enum"]
+    _replace(properties, "search", {"anyOf": [{"$ref": "#/$defs/SearchConfig"}, {"enum": strategies}]})
+    rungs = definitions["SearchConfig"]["properties"]
+    _replace(rungs, "rungs", {"anyOf": [rungs["rungs"]["items"], {"type": "array", "items": rungs["rungs"]["items"]}]})
     _replace(properties, "seeds", _some(properties["seeds"]["items"]))
     _replace(properties, "scorers", _some(text))
     for key, field in StudyConfig.model_fields.items():

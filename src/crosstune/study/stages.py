@@ -2,11 +2,12 @@
 
 instructions/   conversations.parquet; overlaps.json where some were left out
 prompts/        prompts.parquet
-training/       model/ (adapter or checkpoint), curve.parquet, training.json
+training/       model/ (adapter or checkpoint), curve.parquet, training.json; checkpoints/ where a part goes on from it
 generation/     responses.parquet, generation.json (see answering)
 scoring/        scores.parquet
 judging/        scores.parquet, checks.parquet, comparisons.parquet, judging.json, logs of Inspect (see judged)
-results/        cells.parquet, prompts.parquet, responses.parquet, scores.parquet, curves.parquet, overlaps.parquet
+results/        cells.parquet, prompts.parquet, responses.parquet, scores.parquet, curves.parquet, overlaps.parquet;
+                pruned.parquet of a study that leaves configurations out early
 report/         report.html
 """
 
@@ -15,7 +16,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crosstune.errors import InvalidData
 from crosstune.instructions.config import InstructionsConfig
@@ -28,6 +29,9 @@ from crosstune.study.answering import freed_memory
 from crosstune.study.config import Action, SelectConfig
 from crosstune.study.grid import Cell, Tuning
 from crosstune.study.judged import JUDGING_FILES
+
+if TYPE_CHECKING:
+    from crosstune.analysis.tables import StudyTables
 
 
 def write_conversations(
@@ -75,15 +79,16 @@ def write_prompts(workspace: Workspace, *, config: PromptsConfig, base: Path, id
     write_table(workspace.out / "prompts.parquet", Prompt, prompts)
 
 
-def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
-    """Tunes the cell's base model."""
+def tune(
+    workspace: Workspace, *, cell: Cell, tuning: Tuning, stop_at: int | None = None, start: Path | None = None
+) -> None:
+    """Tunes the cell's base model, or a part of the way: to the update `stop_at`, from where the part `start` ended."""
     from crosstune.models.prepare import prepare
     from crosstune.storage.tables import read_table
-    from crosstune.training.train import train
+    from crosstune.training.train import is_trained, remove_scratch, train
 
-    if (workspace.out / "training.json").is_file():  # written last: killed between that and the step's completion
-        shutil.rmtree(workspace.out / "checkpoints", ignore_errors=True)
-        (workspace.out / "curve.jsonl").unlink(missing_ok=True)
+    if is_trained(workspace.out):  # killed between the end of its work and the step's completion
+        remove_scratch(workspace.out, is_to_go_on=stop_at is not None)
         return
     conversations = read_table(workspace.inputs["instructions"] / "conversations.parquet", Conversation)
     with freed_memory():
@@ -99,6 +104,8 @@ def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning) -> None:
             on_progress=workspace.on_progress,
             base_model_name=cell.base_model.location if cell.base_model.kind == "hub" else None,
             base_model_revision=cell.base_model.revision,
+            stop_at=stop_at,
+            start_from=start,
         )
 
 
@@ -120,6 +127,7 @@ def collect(
     prompts: PromptsConfig,
     contamination: Action,
     base: Path,
+    race: Sequence[Mapping[str, Any]] | None = None,
 ) -> None:
     """Joins the tables of all cells, and lists the overlaps of the data with the prompts."""
     import polars as pl
@@ -153,6 +161,10 @@ def collect(
     empty = pl.DataFrame(schema={"run": pl.String, "step": pl.Int64, "tokens": pl.Int64, "learning_rate": pl.Float64,
                                  "loss": pl.Float64, "gradient_norm": pl.Float64, "seconds": pl.Float64})  # fmt: skip
     write_parquet(workspace.out / "curves.parquet", pl.concat(curves) if curves else empty)
+    if race is not None:
+        from crosstune.analysis.pruning import PRUNED_SCHEMA
+
+        write_parquet(workspace.out / "pruned.parquet", pl.DataFrame(race, schema=PRUNED_SCHEMA, orient="row"))
     rows = [
         {"instructions": config.name, "action": contamination, **item}
         for config in instructions
@@ -187,25 +199,37 @@ def _overlaps_of(
     return [asdict(item) for item in found.overlaps]
 
 
-def write_html(
-    workspace: Workspace, *, title: str, select: SelectConfig, study_yaml: str, missing: Sequence[str]
-) -> None:
-    """Writes the report."""
-    from crosstune.reporting.report import write_report
-    from crosstune.storage.tables import read_frame
-    from crosstune.study.results import read_results
+def provenance_of(results: Path, tables: "StudyTables") -> dict[str, str]:
+    """What a study was run with, for a reader of its report.
 
-    results = workspace.inputs["results"]
+    Args:
+        results: the folder of the results step.
+        tables: what is in it.
+    """
+    from crosstune.storage.tables import read_frame
+
     manifest = read_manifest(results) or {}
     provenance = {key: str(value) for key, value in dict(manifest.get("environment", {})).items()}
     provenance["results"] = str(manifest.get("fingerprint", ""))
-    tables = read_results(results)
     overlapping = read_frame(results / "overlaps.parquet").unique(["instructions", "conversation_id"], keep="any")
     for name in tables.cells.filter("tuned")["instructions"].unique(maintain_order=True):
         of_it = overlapping.filter(instructions=name)
         done = "left out" if "remove" in of_it["action"] else "kept"
         count = f"{len(of_it)} conversations, {done}" if len(of_it) else "none found"
         provenance[f"overlap with prompts: {name}"] = count
+    return provenance
+
+
+def write_html(
+    workspace: Workspace, *, title: str, select: SelectConfig, study_yaml: str, missing: Sequence[str]
+) -> None:
+    """Writes the report."""
+    from crosstune.reporting.report import write_report
+    from crosstune.study.results import read_results
+
+    results = workspace.inputs["results"]
+    tables = read_results(results)
+    provenance = provenance_of(results, tables)
     write_report(
         workspace.out / "report.html",
         tables,

@@ -13,14 +13,16 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosstune.errors import InvalidStudy, StepFailed
 from crosstune.progress import OnProgress, ignore_progress
+from crosstune.steps.contents import discard_damaged
 from crosstune.steps.events import Event, Failed, OnEvent
+from crosstune.steps.executors import Executor
 from crosstune.steps.executors.local import execute
 from crosstune.steps.step import Step, in_order
 from crosstune.steps.store import Explanation, State, Store, require_finished
@@ -29,10 +31,11 @@ from crosstune.storage.locks import lock
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import READ_AT_PLAN_UP_TO_BYTES, DataOverlaps, find_overlaps, refuse
 from crosstune.study.document import StudyDocument
-from crosstune.study.graph import StudyGraph, build_graph, placed
+from crosstune.study.graph import CellSteps, Sources, StudyGraph, build_graph, placed, sources_of
 from crosstune.study.grid import AnyCell, expand
 from crosstune.study.plan import Plan, make_plan
 from crosstune.study.resolved import resolved_yaml
+from crosstune.study.search import RungSteps, Search, plan_search, search
 from crosstune.study.validation import parse_study
 
 if TYPE_CHECKING:
@@ -66,6 +69,7 @@ def default_root() -> Path:
     return Path(os.environ.get("CROSSTUNE_ROOT") or "runs")
 
 
+@cache  # of the code that this process has loaded; asking anew would cost each step some 30 ms
 def environment() -> dict[str, Any]:
     """Versions of what decides results, and the commit of the folder one works in, if any."""
     versions = {}
@@ -148,13 +152,44 @@ class Study:
         return expand(self.config, self.base, self.document.where)
 
     @cached_property
-    def graph(self) -> StudyGraph:
-        """The steps.
+    def _sources(self) -> Sources:
+        return sources_of(self.config, self.cells, self.base, where=self.document.where)
+
+    @cached_property
+    def search(self) -> Search | None:
+        """How far the search is that leaves configurations out early; None where the whole grid is tuned to the end.
 
         Raises:
             InvalidData: a file of instructions or prompts is missing.
         """
-        return build_graph(self.config, self.cells, self.base, self.resolved_yaml, where=self.document.where)
+        return self._search() if self.config.search.is_race else None
+
+    def _search(self, run: Callable[[Sequence[Step]], None] | None = None) -> Search:
+        where = self.document.where
+        return search(self.config, self.cells, self._sources, self.base, self.store, where=where, run=run)
+
+    @cached_property
+    def graph(self) -> StudyGraph:
+        """The steps from data to report. While a search is under way, of all configurations that are still in it.
+
+        Raises:
+            InvalidData: a file of instructions or prompts is missing.
+        """
+        return self._graph(self.search.cells if self.search is not None else self.cells)
+
+    def _graph(self, cells: Sequence[AnyCell], *, missing: Sequence[str] = (), is_judged: bool = True) -> StudyGraph:
+        return build_graph(
+            self.config,
+            cells,
+            self.base,
+            self.resolved_yaml,
+            where=self.document.where,
+            missing=missing,
+            is_judged=is_judged,
+            sources=self._sources,
+            starts=self.search.starts if self.search is not None else None,
+            race=self.search.rows if self.search is not None else None,
+        )
 
     @cached_property
     def resolved_yaml(self) -> str:
@@ -164,7 +199,7 @@ class Study:
     @cached_property
     def steps(self) -> list[Step]:
         """All steps, inputs before what needs them."""
-        return in_order([self.graph.report])
+        return in_order([*(self.search.steps if self.search is not None else ()), self.graph.report])
 
     def plan(self, *, accelerator: str | None = None, on_progress: OnProgress = ignore_progress) -> Plan:
         """What would run, and roughly what it costs; loads no model and downloads nothing.
@@ -180,7 +215,14 @@ class Study:
         self.check_data()
         overlaps = self.overlaps(on_progress)
         return make_plan(
-            self.config, self.graph, self.store, self.base, accelerator_name=accelerator, overlaps=overlaps
+            self.config,
+            self.graph,
+            self.store,
+            self.base,
+            accelerator_name=accelerator,
+            overlaps=overlaps,
+            rungs=self.search.rungs if self.search is not None else (),
+            search=plan_search(self.config, self.cells, self.search) if self.search is not None else None,
         )
 
     def overlaps(self, on_progress: OnProgress = ignore_progress) -> list[DataOverlaps]:
@@ -232,6 +274,7 @@ class Study:
         on_event: OnEvent | None = None,
         wait: bool = True,
         on_wait: Callable[[str], None] | None = None,
+        executor: Executor = execute,
     ) -> "StudyTables":
         """Runs what is not finished, and gives the tables.
 
@@ -239,6 +282,7 @@ class Study:
             on_event: told of everything that happens.
             wait: when the study runs elsewhere, wait for it, or refuse.
             on_wait: told who runs it when waiting starts.
+            executor: where steps run: in this process unless told otherwise (see `study.cluster`).
 
         Raises:
             Busy: the study runs elsewhere, and `wait` is False.
@@ -247,7 +291,7 @@ class Study:
             StorageFailure: results cannot be written.
         """
         _refuse_launchers()
-        graph = self.graph
+        graph = self.graph  # what is wrong with the study shows before anything is locked or written
         if self.config.contamination == "refuse":
             self.overlaps()
         errors: dict[str, str] = {}
@@ -259,10 +303,20 @@ class Study:
                 on_event(event)
 
         with lock(self.folder / ".lock", f"study {self.name}", wait=wait, on_wait=on_wait):
+            for torn in self.folder.glob(".*.tmp"):  # left by a kill inside an atomic write
+                torn.unlink(missing_ok=True)
             header = f"# Resolved by crosstune. Relative paths in it start from {self.base}\n"
             write_atomic(self.folder / "study.yaml", header + self.resolved_yaml)
+            if self.config.search.is_race:
+                self.search = self._search(lambda steps: executor(steps, self.store, watch))
+                for name in ("graph", "steps"):
+                    self.__dict__.pop(name, None)
+                graph = self.graph
+            discard_damaged([graph.results, graph.report], self.store)
             try:
-                execute([graph.report], self.store, watch)
+                executor([graph.report], self.store, watch)
+                if self.search is not None and self.search.error is not None:
+                    raise self.search.error
             except StepFailed:
                 self._report_without_failed(errors, on_event)
                 raise
@@ -279,7 +333,9 @@ class Study:
         judging = self.graph.judging
         if judging is not None and judging.folder in errors:
             missing.append(f"The judge's marks are not in this report: {errors[judging.folder]}")
-        for steps in self.graph.cells:
+        failed = self.search.failed if self.search is not None else ()
+        tried: list[CellSteps | RungSteps] = [*self.graph.cells, *failed]
+        for steps in tried:
             if self.store.state(steps.scoring) is State.FINISHED:
                 finished.append(steps.cell)
                 continue
@@ -287,15 +343,9 @@ class Study:
             why = errors[mine[0]] if mine else "what it needs failed"
             missing.append(f"{steps.cell.name} failed and is not in this report: {why}")
         if finished:
-            graph = build_graph(
-                self.config,
-                finished,
-                self.base,
-                self.resolved_yaml,
-                where=self.document.where,
-                missing=missing,
-                is_judged=judging is not None and judging.folder not in errors and len(finished) == len(self.cells),
-            )
+            is_judged = judging is not None and judging.folder not in errors
+            all_finished = len(finished) == len(self.graph.cells)
+            graph = self._graph(finished, missing=missing, is_judged=is_judged and all_finished)
             execute([graph.report], self.store, on_event or (lambda event: None))
             self._publish(graph.report)
 

@@ -17,6 +17,7 @@ from crosstune.scoring.score import SCORERS
 from crosstune.study.axes import ADAPTATION_KINDS, inner_types, nested_model, takes_list
 from crosstune.study.config import ApiModelConfig, BaseModelConfig, StudyConfig
 from crosstune.study.document import Location, StudyDocument
+from crosstune.study.search_checks import search_problems
 from crosstune.training.config import TrainingConfig
 
 _IN_OUR_WORDS = {
@@ -78,6 +79,7 @@ def parse_study(document: StudyDocument) -> StudyConfig:
                 problems.append(problem)
         raise _together(problems) from None
     problems += _unknown_names(config, document)
+    problems += search_problems(config, document.where)
     if problems:
         raise _together(problems)
     return config

@@ -7,6 +7,7 @@ model/   full: config.json, model*.safetensors, generation_config.json
 
 import copy
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,10 @@ def save_model(
         if template is not None:
             saved_tokenizer.chat_template = template
         saved_tokenizer.save_pretrained(str(beside))
+        for path in beside.rglob("*"):
+            if path.is_file():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())  # checkpoints are removed once this is there
         if folder.exists():
             shutil.rmtree(folder)
         beside.rename(folder)

@@ -18,7 +18,8 @@ _MARKER = "whole.json"
 _IDENTITY = "training.json"
 
 
-def _sizes(folder: Path) -> dict[str, int]:
+def file_sizes(folder: Path) -> dict[str, int]:
+    """The bytes of every file in a folder, the mark of wholeness left out."""
     return {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
@@ -32,13 +33,13 @@ def mark_whole(folder: Path) -> None:
     Raises:
         StorageFailure: the marker cannot be written.
     """
-    write_atomic(folder / _MARKER, json.dumps(_sizes(folder), indent=1))
+    write_atomic(folder / _MARKER, json.dumps(file_sizes(folder), indent=1))
 
 
 def is_whole(folder: Path) -> bool:
     """Whether every file that belongs to a checkpoint is there in full."""
     try:
-        return bool(json.loads((folder / _MARKER).read_text("utf-8")) == _sizes(folder))
+        return bool(json.loads((folder / _MARKER).read_text("utf-8")) == file_sizes(folder))
     except (OSError, ValueError):
         return False
 
@@ -46,6 +47,51 @@ def is_whole(folder: Path) -> bool:
 def step_of(folder: Path) -> int:
     """The number of updates after which a checkpoint was taken."""
     return int(folder.name.removeprefix("checkpoint-"))
+
+
+def whole_checkpoint(checkpoints: Path, identity: str) -> Path | None:
+    """The newest checkpoint that another training left to be gone on with. Changes nothing.
+
+    Args:
+        checkpoints: the folder of checkpoints.
+        identity: of the training that asks.
+
+    Returns:
+        The checkpoint's folder; None when there is no whole one, or they belong to another training.
+    """
+    try:
+        if (checkpoints / _IDENTITY).read_text("utf-8") != identity:
+            return None
+    except (OSError, ValueError):
+        return None
+    whole = [folder for folder in checkpoints.glob("checkpoint-*") if is_whole(folder)]
+    return max(whole, key=step_of, default=None)
+
+
+def keep_newest(checkpoints: Path) -> None:
+    """Removes all checkpoints but the newest whole one.
+
+    Raises:
+        StorageFailure: one cannot be removed.
+    """
+    folders = sorted(checkpoints.glob("checkpoint-*"), key=step_of, reverse=True)
+    kept = next((folder for folder in folders if is_whole(folder)), None)
+    for folder in folders:
+        if folder != kept:
+            with storage_errors(folder):
+                shutil.rmtree(folder)
+
+
+def remove_beyond(checkpoints: Path, most: int) -> None:
+    """Removes checkpoints taken after more updates than are on record: the others go on, and record them again.
+
+    Raises:
+        StorageFailure: one cannot be removed.
+    """
+    for folder in checkpoints.glob("checkpoint-*"):
+        if step_of(folder) > most:
+            with storage_errors(folder):
+                shutil.rmtree(folder)
 
 
 def newest_whole(checkpoints: Path, identity: str) -> Path | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from crosstune.errors import InvalidData, StorageFailure
 from crosstune.storage.atomic import write_atomic
-from crosstune.storage.tables import RecordLog, to_row
+from crosstune.storage.tables import RecordLog, read_table, to_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,17 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def recorded_updates(path: Path) -> int:
+    """How many updates, from the first on, a log of a curve holds: fewer than were done where its end was cut off.
+
+    Raises:
+        StorageFailure: the log cannot be written.
+        InvalidData: it holds something else.
+    """
+    steps = [row.step for row in RecordLog(path, CurveRow).read()]
+    return next((done for done, step in enumerate(steps) if step != done + 1), len(steps))
+
+
 def open_curve(path: Path, upto: int) -> tuple[RecordLog[CurveRow], list[CurveRow]]:
     """Opens the log of a curve and drops the updates that a resumed training will do again.
 
@@ -53,5 +65,33 @@ def open_curve(path: Path, upto: int) -> tuple[RecordLog[CurveRow], list[CurveRo
     rows: list[CurveRow] = log.read()
     kept = [row for row in rows if row.step <= upto]
     if len(kept) < len(rows):
-        write_atomic(path, "".join(json.dumps(to_row(row)) + "\n" for row in kept))
+        _write(path, kept)
     return log, kept
+
+
+def take_over_curve(path: Path, table: Path, upto: int) -> bool:
+    """Lets the log of a curve begin with the updates of the training that is gone on with.
+
+    Args:
+        path: the log; what it holds is replaced.
+        table: the other training's finished curve.
+        upto: the last update to take.
+
+    Returns:
+        Whether the other curve has them all; where it has not, nothing is written.
+
+    Raises:
+        StorageFailure: the log cannot be written.
+    """
+    try:
+        rows = [row for row in read_table(table, CurveRow) if row.step <= upto]
+    except (StorageFailure, InvalidData):
+        return False
+    if [row.step for row in rows] != list(range(1, upto + 1)):
+        return False
+    _write(path, rows)
+    return True
+
+
+def _write(path: Path, rows: list[CurveRow]) -> None:
+    write_atomic(path, "".join(json.dumps(to_row(row)) + "\n" for row in rows))

@@ -4,7 +4,7 @@
   model/            the result (see `artifacts`)
   curve.parquet     one row an update (see `curve`)
   training.json     what was done, written last
-  checkpoints/      while running (see `checkpoints`)
+  checkpoints/      while running (see `checkpoints`); the newest stays where another training is to go on from it
   curve.jsonl       while running
   tensorboard/      when reporting to it
 """
@@ -30,12 +30,19 @@ from crosstune.models.memory import memory_errors
 from crosstune.progress import OnProgress, ignore_progress
 from crosstune.records import Conversation
 from crosstune.storage.atomic import storage_errors, write_atomic
-from crosstune.storage.tables import write_table
+from crosstune.storage.tables import read_frame, write_table
 from crosstune.training.artifacts import save_model, stored_dtype
 from crosstune.training.batches import BatchPlan
-from crosstune.training.checkpoints import newest_whole, step_of
+from crosstune.training.checkpoints import (
+    file_sizes,
+    keep_newest,
+    newest_whole,
+    remove_beyond,
+    step_of,
+    whole_checkpoint,
+)
 from crosstune.training.config import Adaptation, TrainingConfig
-from crosstune.training.curve import CurveRow, open_curve
+from crosstune.training.curve import CurveRow, open_curve, recorded_updates, take_over_curve
 from crosstune.training.examples import ExampleSet, encode_examples
 from crosstune.training.quiet import quiet_libraries
 from crosstune.training.setup import build_trainer, check_trackers, library_versions, plan_training, prepare_model
@@ -124,6 +131,50 @@ def _summary(examples: ExampleSet, plan: BatchPlan, rows: Sequence[CurveRow], do
     }
 
 
+def _checkpoint(out: Path, identity: str, start_from: Path | None, most: int) -> Path | None:
+    """The checkpoint to go on from: one's own, or that of an earlier part where it is farther."""
+    remove_beyond(out / "checkpoints", recorded_updates(out / "curve.jsonl"))
+    own = newest_whole(out / "checkpoints", identity)
+    while own is not None and step_of(own) >= most:
+        # Killed between its last checkpoint and its result. Trainer does one update at least, so some are done again.
+        shutil.rmtree(own)
+        own = newest_whole(out / "checkpoints", identity)
+    if start_from is None:
+        return own
+    other = whole_checkpoint(start_from / "checkpoints", identity)
+    if other is None:
+        logger.warning("%s cannot be gone on with: this training starts from the beginning", start_from.name)
+        return own
+    step = step_of(other)
+    if step >= most or (own is not None and step_of(own) >= step):
+        return own
+    return other if take_over_curve(out / "curve.jsonl", start_from / "curve.parquet", step) else own
+
+
+def is_trained(out: Path) -> bool:
+    """Whether a training has written all of its results, and they are whole."""
+    try:
+        summary = json.loads((out / "training.json").read_text("utf-8"))  # written last
+        read_frame(out / "curve.parquet")
+        return bool(summary["model_files"] == file_sizes(out / "model"))
+    except (OSError, ValueError, KeyError, TypeError, StorageFailure):
+        return False
+
+
+def remove_scratch(out: Path, *, is_to_go_on: bool = False) -> None:
+    """Removes what a training needed while it ran.
+
+    Args:
+        out: its folder of results.
+        is_to_go_on: whether the newest checkpoint stays, for another training to go on from.
+    """
+    if is_to_go_on:
+        keep_newest(out / "checkpoints")
+    else:
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    (out / "curve.jsonl").unlink(missing_ok=True)
+
+
 def train(
     conversations: Sequence[Conversation],
     *,
@@ -137,12 +188,17 @@ def train(
     on_progress: OnProgress = ignore_progress,
     base_model_name: str | None = None,
     base_model_revision: str | None = None,
+    stop_at: int | None = None,
+    start_from: Path | None = None,
 ) -> None:
     """Tunes a model on the answers of conversations, and writes the result into `out`.
 
     Called again after an interruption it goes on from the newest whole checkpoint, and the result is the same as
     without the interruption. An update with a gradient that is not finite is not done and ends the training: the
     weights before it are the result, and `diverged_at_step` in `training.json` says so.
+
+    A training can be done in parts, each in a folder of its own: one that stops early (`stop_at`) keeps a checkpoint,
+    from which the next (`start_from`) goes on. Schedule and data are those of the whole, so the end is the same.
 
     Args:
         conversations: what to learn.
@@ -156,6 +212,9 @@ def train(
         on_progress: told after each update.
         base_model_name: what an adapter names as its base model, such as a hub id; None: `model_folder`.
         base_model_revision: the revision of it that an adapter names; None: none.
+        stop_at: updates after which to stop, fewer than `config.max_steps`; None: all.
+        start_from: results of an earlier part of this very training. Where it is of another training, damaged or gone,
+            this one starts from the beginning: the result is the same.
 
     Raises:
         InvalidData: no conversation can be learned from.
@@ -184,7 +243,7 @@ def train(
         f"training.tokens_per_device_batch (now {config.tokens_per_device_batch}), which starts this training anew"
     )
     with quiet_libraries(), _tensorboard_folder(out, config), _write_errors(out), memory_errors("training", hint):
-        checkpoint = newest_whole(out / "checkpoints", identity)
+        checkpoint = _checkpoint(out, identity, start_from, most=stop_at or config.max_steps)
         log, rows = open_curve(out / "curve.jsonl", step_of(checkpoint) if checkpoint is not None else 0)
         model, arithmetic = prepare_model(model_folder, adaptation, config)
         if config.packing and not arithmetic.packed:
@@ -192,7 +251,7 @@ def train(
         lengths = [len(example.input_ids) for example in examples.examples]
         plan = plan_training(lengths, seed=seed, config=config, packed=arithmetic.packed)
         tokens = [sum(lengths[index] for batch in update for index in batch) for update in plan.updates]
-        recorder = Recorder(log, rows, tokens, on_progress)
+        recorder = Recorder(log, rows, tokens[:stop_at], on_progress, is_to_go_on=stop_at is not None)
         trainer = build_trainer(
             model,
             tokenizer,
@@ -241,7 +300,7 @@ def train(
             "unpacked_because": arithmetic.unpacked_because,
             "peak_memory_bytes": _peak_memory_bytes(arithmetic.device),
             "versions": library_versions(),
+            "model_files": file_sizes(out / "model"),
         }
         write_atomic(out / "training.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
-        (out / "curve.jsonl").unlink(missing_ok=True)
+        remove_scratch(out, is_to_go_on=stop_at is not None)

@@ -113,20 +113,28 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
     """Appends each update to the curve, tells how far the training is, and stops it when it diverges."""
 
     def __init__(
-        self, log: RecordLog[CurveRow], rows: list[CurveRow], tokens: Sequence[int], on_progress: OnProgress
+        self,
+        log: RecordLog[CurveRow],
+        rows: list[CurveRow],
+        tokens: Sequence[int],
+        on_progress: OnProgress,
+        *,
+        is_to_go_on: bool = False,
     ) -> None:
         """Records updates.
 
         Args:
             log: where rows go.
             rows: those it holds; new ones are added.
-            tokens: of each update of the training.
+            tokens: of each update to do; the training stops after the last of them.
             on_progress: told after each update.
+            is_to_go_on: whether another training goes on from the checkpoint after the last update.
         """
         self._log = log
         self.rows = rows
         self._tokens = list(accumulate(tokens))
         self._on_progress = on_progress
+        self._is_to_go_on = is_to_go_on
         self._seconds_before = rows[-1].seconds if rows else 0.0
         self._tokens_before = rows[-1].tokens if rows else 0
         self._started = time.perf_counter()
@@ -172,6 +180,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         self._on_progress(Progress(row.step, len(self._tokens), "updates", speed, note))
 
     def on_step_end(self, args: Any, state: "TrainerState", control: "TrainerControl", **kwargs: Any) -> None:
-        """Spares the checkpoint after the last update: the result is written right after it."""
+        """Stops after the last update, and spares its checkpoint where nothing goes on from it."""
         if state.global_step >= len(self._tokens):
-            control.should_save = False
+            control.should_training_stop = True
+            control.should_save = self._is_to_go_on

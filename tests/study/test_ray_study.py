@@ -1,0 +1,102 @@
+"""A whole study on a Ray cluster of three node processes, one of them killed on the way."""
+
+import json
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from crosstune import Study
+from crosstune.errors import InvalidStudy
+from crosstune.steps import executors
+from crosstune.steps.events import Advanced, Finished, Started
+from crosstune.study.cluster import library_versions, ray_executor
+from crosstune.study.document import dump_yaml
+
+pytest.importorskip("ray")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+
+pytestmark = pytest.mark.enable_socket  # of this process and the nodes, all on this machine
+NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+
+
+@pytest.fixture
+def tiny(quick, tiny_model, tmp_path):
+    """A study of one training with some updates, so that there is a middle."""
+    quick |= {"name": "tiny", "base_models": [str(tiny_model)], "learning_rate": 5e-3}
+    quick["training"] = {
+        "max_steps": 12,
+        "tokens_per_step": 900,
+        "tokens_per_device_batch": 512,
+        "max_length": 512,
+        "save_every": 1,
+    }
+    (tmp_path / "tiny.yaml").write_text(dump_yaml(quick))
+    return tmp_path / "tiny.yaml"
+
+
+def comparable(tables):
+    responses = tables.responses.drop("seconds").sort("run", "language", "prompt_id").to_dicts()
+    losses = tables.curves.select("run", "step", "loss").sort("run", "step").to_dicts()
+    return responses, losses, tables.scores.sort("run", "language", "prompt_id", "rater", "facet").to_dicts()
+
+
+@pytest.mark.slow
+def test_a_node_is_killed_in_a_training_and_the_tables_are_those_of_one_machine(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # The node that leads the cluster takes no steps: it is the one that cannot be lost.
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=NODE | {"num_cpus": 0})
+    others = [cluster.add_node(wait=False, **NODE) for _ in range(2)]
+    cluster.wait_for_nodes()
+    study, events = Study.load(tiny, root=tmp_path / "runs"), []
+    killed = []
+
+    def kill(event):
+        events.append(event)
+        if killed or not isinstance(event, Advanced) or event.step.kind != "training" or event.progress.done < 2:
+            return
+        holder = study.root / ".locks" / "training" / f"{event.step.fingerprint[:8]}.lock.holder"
+        node_process = psutil.Process(json.loads(holder.read_text())["pid"]).ppid()
+        victim = next((node for node in others if node.all_processes["raylet"][0].process.pid == node_process), None)
+        if victim is not None:
+            killed.append(event.step.name)
+            cluster.remove_node(victim, allow_graceful=False)
+
+    try:
+        tables = study.run(on_event=kill, executor=ray_executor(cluster.address))
+    finally:
+        cluster.shutdown()
+    resumed = [event.step.name for event in events if isinstance(event, Started) and event.resumed]
+    assert killed and resumed == killed
+    finished = [event.step.folder for event in events if isinstance(event, Finished)]
+    assert sorted(finished) == sorted(step.folder for step in study.steps)
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as on a node: sums are taken in the same order
+    try:
+        alone = Study.load(tiny, root=tmp_path / "alone").run()
+    finally:
+        torch.set_num_threads(threads)
+    assert comparable(tables) == comparable(alone)
+
+
+def test_versions_that_must_agree_are_those_of_libraries():
+    versions = library_versions()
+    assert {"python", "torch", "transformers", "crosstune"} <= set(versions)
+    assert not {"platform", "commit"} & set(versions)
+
+
+def test_options_of_a_cluster_need_the_executor(tiny):
+    command = [sys.executable, "-m", "crosstune", "run", str(tiny), "--slots", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "--slots goes with --executor ray" in done.stderr
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "crosstune.steps.executors.ray", raising=False)
+    monkeypatch.delattr(executors, "ray", raising=False)
+    with pytest.raises(InvalidStudy, match=r"crosstune\[ray\]"):
+        ray_executor()
