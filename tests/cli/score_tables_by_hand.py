@@ -9,12 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from crosstune.analysis.tables import CELLS_SCHEMA, CURVES_SCHEMA, StudyTables
+from crosstune.annotation.database import database_of_study
 from crosstune.cli.main import app
 from crosstune.errors import CrosstuneError
 from crosstune.records import Score
 from crosstune.storage.tables import to_frame
 from crosstune.study.document import dump_yaml
 from crosstune.study.grid import Cell
+from crosstune.study.results import with_people
 from crosstune.study.study import Study
 
 Values = dict[str, list[float | str]]
@@ -107,5 +109,9 @@ def write_study(
     )
     finished = dict(getattr(Study, "_by_hand", {})) | {name: tables}
     monkeypatch.setattr(Study, "_by_hand", finished, raising=False)
-    monkeypatch.setattr(Study, "results", lambda self: self._by_hand[self.name])
+    monkeypatch.setattr(
+        Study,
+        "results",
+        lambda self: with_people(self._by_hand[self.name], database_of_study(self.root, self.name)),
+    )
     return study

@@ -155,3 +155,26 @@ def test_what_cannot_be(judge: dict[str, Any], problem: str, tmp_path: Path) -> 
     }
     with pytest.raises(InvalidStudy, match=problem):
         Study.from_dict(data, root=tmp_path)
+
+
+def test_what_people_say_is_among_the_scores(endpoint: ChatEndpoint, url: str, tmp_path: Path) -> None:
+    from contextlib import closing
+
+    from crosstune.annotation.database import Database, database_of_study
+    from crosstune.annotation.importing import import_scores
+    from crosstune.annotation.items import add_items
+    from crosstune.annotation.sources import study_items
+
+    mine = study(url, tmp_path)
+    tables = mine.run()
+    marks = tables.scores.filter(pl.col("rater") == "judge:local/judge")
+    database = database_of_study(tmp_path, mine.name)
+    database.parent.mkdir()
+    with closing(Database(database)) as opened:
+        add_items(opened, study_items(tables.prompts, tables.responses))
+        import_scores(opened, marks.with_columns(rater=pl.lit("person:ada")))
+    found = mine.results().scores.filter(pl.col("rater") == "person:ada")
+    assert len(found) == len(marks) > 0
+    assert found.sort("prompt_id", "language", "facet")["value"].equals(
+        marks.sort("prompt_id", "language", "facet")["value"]
+    )

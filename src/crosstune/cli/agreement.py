@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _ANSWER = ["run", "prompt_id", "language", "requested_language"]
+_ADJUDICATED = "person:adjudicated"
+"""The coordinator's decisions, made in view of the others' marks: no rater of its own, unless it is named."""
 
 
 class Level(StrEnum):
@@ -145,18 +147,7 @@ def _of_study(path: Path, root: Path | None) -> "list[pl.DataFrame]":
     """What measures and judges said, and people if there is a database of theirs."""
     from crosstune.study.study import Study
 
-    study = Study.load(path, root=root)
-    tables = study.results()
-    people = study.root / "annotation" / f"{study.name}.sqlite"
-    if not people.is_file():
-        return [tables.scores]
-    from contextlib import closing
-
-    from crosstune.annotation.database import Database
-    from crosstune.annotation.export import scores as scores_of
-
-    with closing(Database(people)) as database:
-        return [tables.scores, scores_of(database)]
+    return [Study.load(path, root=root).results().scores]
 
 
 def _distinct(scores: "pl.DataFrame") -> "pl.DataFrame":
@@ -170,9 +161,9 @@ def _wanted_raters(scores: "pl.DataFrame", text: str | None) -> list[str] | None
 
     from crosstune.errors import InvalidData, did_you_mean
 
-    if text is None:
-        return None
     there = sorted(scores["rater"].unique())
+    if text is None:
+        return [name for name in there if name != _ADJUDICATED] if _ADJUDICATED in there else None
     found: list[str] = []
     for name in _names(text):
         fitting = [rater for rater in there if rater == name] or [

@@ -1,11 +1,31 @@
 """The finished tables of a study, as polars frames."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from crosstune.analysis.tables import StudyTables
 from crosstune.storage.tables import read_frame
+
+
+def with_people(tables: StudyTables, database: Path) -> StudyTables:
+    """The same tables with what people have said of the answers so far.
+
+    Args:
+        tables: of a finished study.
+        database: of its annotation; need not be there. Marks of answers that the study no longer has are left out.
+    """
+    if not database.is_file():
+        return tables
+    from crosstune.annotation.export import scores_in
+
+    marks = scores_in(database).select(tables.scores.columns)
+    answers = tables.scores if tables.responses.is_empty() else tables.responses
+    marks = marks.join(answers, on=["run", "prompt_id", "language"], how="semi")
+    return replace(tables, scores=pl.concat([tables.scores, marks], how="vertical_relaxed"))
 
 
 def read_results(folder: Path) -> StudyTables:

@@ -350,11 +350,13 @@ class Study:
             self._publish(graph.report)
 
     def results(self) -> "StudyTables":
-        """The finished tables: cells, prompts, responses, scores, curves.
+        """The finished tables: cells, prompts, responses, scores (those of people as well), curves.
 
         Raises:
             StorageFailure: the study has not been finished.
         """
-        from crosstune.study.results import read_results
+        from crosstune.annotation.database import database_of_study
+        from crosstune.study.results import read_results, with_people
 
-        return read_results(require_finished(self.store, self.graph.results))
+        tables = read_results(require_finished(self.store, self.graph.results))
+        return with_people(tables, database_of_study(self.root, self.name))
