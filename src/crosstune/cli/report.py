@@ -11,6 +11,7 @@ from crosstune.cli.console import RootOption, SetOption, StudyArgument, console,
 from crosstune.errors import StorageFailure
 
 if TYPE_CHECKING:
+    from crosstune.analysis.tables import StudyTables
     from crosstune.reporting.findings import Findings
     from crosstune.study.study import Study
 
@@ -64,6 +65,8 @@ def report(
     page = require_finished(loaded.store, loaded.graph.report) / "report.html"
     tables = loaded.results()
     show_summary(tables, loaded.config.select.by, loaded.config.select.over)
+    if format is Format.HTML and tables.scores["rater"].str.starts_with("person:").any():
+        page = _with_people(loaded, tables)  # what people say comes after the run that wrote the page
     if format is Format.HTML and figures is None:
         written = _copied(page, out)
     else:
@@ -77,6 +80,26 @@ def report(
             count = len(write_figures(_folder(figures), found))
             console.print(f"\nFigures: [bold]{plain(str(figures))}[/bold] ({count} files)", soft_wrap=True)
     console.print(f"\nReport: [bold]{plain(str(written))}[/bold]", soft_wrap=True)
+
+
+def _with_people(loaded: "Study", tables: "StudyTables") -> Path:
+    """The newest report written again, with what people have said so far."""
+    from crosstune.reporting.report import write_report
+    from crosstune.steps.store import require_finished
+    from crosstune.study.stages import provenance_of
+
+    step = loaded.graph.report
+    write_report(
+        loaded.report_path,
+        tables,
+        title=loaded.config.name,
+        study_yaml=step.config["study"],
+        provenance=provenance_of(require_finished(loaded.store, loaded.graph.results), tables),
+        facet=loaded.config.select.by,
+        over=loaded.config.select.over,
+        missing=step.config["missing"],
+    )
+    return loaded.report_path
 
 
 def _copied(page: Path, out: Path | None) -> Path:
