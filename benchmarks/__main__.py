@@ -7,5 +7,5 @@ python -m benchmarks.training --help     the options of one
 import subprocess
 import sys
 
-for name in ("startup", "data", "identification", "pass_rates", "scoring", "judging", "training"):
+for name in ("startup", "data", "identification", "pass_rates", "scoring", "judging", "engine", "training"):
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

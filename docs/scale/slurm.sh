@@ -16,10 +16,12 @@ study=${1:?usage: sbatch --nodes N slurm.sh STUDY [options]}
 shift
 root=${CROSSTUNE_ROOT:-$(dirname "$(realpath "$study")")/runs}
 port=$((20000 + SLURM_JOB_ID % 20000))   # several jobs may share a node
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+read -r head < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 cpus=$SLURM_CPUS_PER_TASK
 gpus=${SLURM_GPUS_ON_NODE:-0}
 export RAY_USAGE_STATS_ENABLED=0
+export RAY_AUTH_MODE=token               # others on these nodes cannot run anything on this cluster
+[[ -f ~/.ray/auth_token ]] || ray get-auth-token --generate > /dev/null
 
 # Each node runs Ray in the foreground, so that Slurm ends it with the job.
 srun --nodes 1 --ntasks 1 --nodelist "$head" \

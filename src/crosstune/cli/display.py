@@ -2,10 +2,11 @@
 
 import logging
 import time
+from dataclasses import dataclass
 from types import TracebackType
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from crosstune.cli.console import console, duration, plain
 from crosstune.progress import Progress as Snapshot
@@ -26,6 +27,15 @@ class _Notes(logging.Handler):
         console.print(f"[yellow]note:[/yellow] {plain(record.getMessage())}", soft_wrap=True)
 
 
+@dataclass(slots=True)
+class _Running:
+    """A step under way, of which there may be several."""
+
+    bar: TaskID
+    since: float
+    first_done: int | None = None
+
+
 class RunDisplay:
     """Shows the events of a run: bars on a terminal, lines elsewhere. Use as a context manager."""
 
@@ -37,8 +47,7 @@ class RunDisplay:
             item.state == "finished" or item.cost is None or item.cost.seconds is not None for item in plan.steps
         )
         self._found = 0
-        self._step_started = time.monotonic()
-        self._first_done: int | None = None
+        self._running: dict[str, _Running] = {}
         self._last_line = time.monotonic()
         self._live = console.is_terminal
         self._notes = _Notes(logging.WARNING)
@@ -51,7 +60,6 @@ class RunDisplay:
             disable=not self._live,
         )
         self._study_bar = self._bars.add_task("[bold]study[/bold]", total=1.0, status="")
-        self._step_bar = self._bars.add_task("", total=1.0, status="", visible=False)
 
     def __enter__(self) -> "RunDisplay":
         logging.getLogger("crosstune").addHandler(self._notes)
@@ -99,24 +107,24 @@ class RunDisplay:
 
     def _start(self, step: Step, resumed: bool) -> None:
         self._show_found()
-        self._step_started = self._last_line = time.monotonic()
-        self._first_done = None
+        self._end_bar(step)  # of a try that was lost
+        self._last_line = time.monotonic()
         note = "going on" if resumed else ""
-        self._bars.update(
-            self._step_bar, description=_short_name(step), completed=0, total=1.0, status=note, visible=True
-        )
+        bar = self._bars.add_task(_short_name(step), total=1.0, status=note)
+        self._running[step.folder] = _Running(bar, self._last_line)
         if not self._live and (resumed or self._guess.get(step.folder, 0) > _SECONDS_BETWEEN_LINES):
             about = f", about {duration(self._guess[step.folder])}" if self._known else ""
             console.print(f"  {_name(step)}{' goes on' if resumed else ''}{about}", soft_wrap=True)
 
     def _advance(self, step: Step, progress: Snapshot) -> None:
         now = time.monotonic()
-        if self._first_done is None or progress.done < self._first_done:
-            self._first_done, self._step_started = progress.done, now
-        done = progress.done - self._first_done
+        running = self._running[step.folder]
+        if running.first_done is None or progress.done < running.first_done:
+            running.first_done, running.since = progress.done, now
+        done = progress.done - running.first_done
         left = None
         if progress.total and done > 0:
-            left = (now - self._step_started) / done * (progress.total - progress.done)
+            left = (now - running.since) / done * (progress.total - progress.done)
             self._seconds_left[step.folder] = left
         parts = [f"{progress.done}/{progress.total}" if progress.total else str(progress.done), progress.unit]
         if progress.tokens_per_second:
@@ -126,7 +134,7 @@ class RunDisplay:
         if left is not None:
             parts.append(f"· {duration(left)} left")
         status = " ".join(parts)
-        self._bars.update(self._step_bar, completed=progress.done, total=progress.total, status=status)
+        self._bars.update(running.bar, completed=progress.done, total=progress.total, status=status)
         self._update_study()
         if not self._live and now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
@@ -135,8 +143,13 @@ class RunDisplay:
 
     def _settle(self, step: Step) -> None:
         self._seconds_left[step.folder] = 0.0
-        self._bars.update(self._step_bar, visible=False)
+        self._end_bar(step)
         self._update_study()
+
+    def _end_bar(self, step: Step) -> None:
+        running = self._running.pop(step.folder, None)
+        if running is not None:
+            self._bars.remove_task(running.bar)
 
     def _left(self) -> float:
         return sum(self._seconds_left.values())

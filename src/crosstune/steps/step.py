@@ -26,6 +26,21 @@ class Workspace:
     on_progress: OnProgress
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a step makes good use of, where steps share machines; it runs with less where there is less.
+
+    Attributes:
+        cpus: cores.
+        gpus: accelerators; 0 for work that none of them speeds up.
+        memory_bytes: memory of the machine or, on an accelerator, of that; None when it is little or not known.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_bytes: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One unit of cached work.
@@ -38,6 +53,7 @@ class Step:
         inputs: the steps it builds on.
         run: does the work; a module-level function or a `functools.partial` of one, so that it can be sent elsewhere.
         labels: what a person wants to read of it in plans and logs; not part of its identity.
+        needs: what it makes good use of; not part of its identity.
     """
 
     kind: str
@@ -47,6 +63,7 @@ class Step:
     inputs: Mapping[str, "Step"]
     run: Callable[[Workspace], None]
     labels: Mapping[str, Any] = field(default_factory=dict)
+    needs: Needs = Needs()
 
     @cached_property
     def identity(self) -> dict[str, Any]:

@@ -143,12 +143,11 @@ class Store:
         """
         folder, partial = self.folder(step), self.root / (step.folder + _PARTIAL)
         with storage_errors(folder):
-            (folder / MANIFEST).unlink()
-            (folder / AGAIN).unlink(missing_ok=True)
             if partial.exists():
                 shutil.rmtree(partial)
-            folder.rename(partial)
+            folder.rename(partial)  # first: a folder of this name without a manifest would be made anew
             sync_folder(partial.parent)
+            _forget_completion(partial)
         self._listed.pop(step.kind, None)
 
     @contextmanager
@@ -175,6 +174,7 @@ class Store:
             make_folder(partial)
             for torn in partial.rglob(".*.tmp"):  # left by a kill inside an atomic write
                 torn.unlink()
+            _forget_completion(partial)
             write_atomic(partial / IDENTITY, json.dumps(step.identity, ensure_ascii=False, indent=1))
         started, clock = datetime.now(UTC), time.monotonic()
         with full_disk_errors(partial):
@@ -259,6 +259,12 @@ class Store:
 def _comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
     inputs = {name: f"{digest[:8]} (another result)" for name, digest in identity["inputs"].items()}
     return {"version": identity["version"], **identity["config"], "inputs": inputs}
+
+
+def _forget_completion(partial: Path) -> None:
+    """Removes what an earlier try said when it had finished, or was about to: this try says it for itself."""
+    for name in (MANIFEST, AGAIN):
+        (partial / name).unlink(missing_ok=True)
 
 
 def _identity_in(folder: Path) -> Any:

@@ -1,13 +1,12 @@
 """Runs steps one after the other in this process."""
 
-import time
 from collections.abc import Iterable
 
-from crosstune.errors import CrosstuneError, StepFailed, StorageFailure
-from crosstune.progress import Progress
-from crosstune.steps.events import Advanced, Failed, Finished, Found, OnEvent, Skipped, Started, Waiting
-from crosstune.steps.step import Step, Workspace, in_order
-from crosstune.steps.store import State, Store
+from crosstune.errors import CrosstuneError, StorageFailure
+from crosstune.steps.events import Failed, OnEvent, Skipped
+from crosstune.steps.executors.finish import finish, forget_frames, raise_failures
+from crosstune.steps.step import Step, in_order
+from crosstune.steps.store import Store
 
 
 def execute(steps: Iterable[Step], store: Store, on_event: OnEvent) -> None:
@@ -34,46 +33,12 @@ def execute(steps: Iterable[Step], store: Store, on_event: OnEvent) -> None:
             on_event(Skipped(step, culprit))
             continue
         try:
-            _finish(step, store, on_event)
+            finish(step, store, on_event)
         except StorageFailure:
             raise
         except CrosstuneError as error:
             failed[step.folder] = step
-            _forget_frames(error)
+            forget_frames(error)
             errors.append((step, error))
             on_event(Failed(step, error))
-    if errors:
-        first, why = errors[0]
-        others = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-        raise StepFailed(f"{first} failed{others}: {why}", hint="every step that does not need it is finished and kept")
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """Lets go of what an error's frames hold, such as the model that did not fit: further steps need the memory."""
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
-
-
-def _finish(step: Step, store: Store, on_event: OnEvent) -> None:
-    if store.state(step) is State.FINISHED and store.again(step) is None:
-        on_event(Found(step))
-        return
-    with store.lock(step, on_wait=lambda holder: on_event(Waiting(step, holder))):
-        state = store.state(step)
-        if state is State.FINISHED and store.again(step) is not None:
-            store.reopen(step)
-            state = State.PARTIAL
-        if state is State.FINISHED:  # by whoever held the lock
-            on_event(Found(step))
-            return
-        on_event(Started(step, resumed=state is State.PARTIAL))
-        started = time.monotonic()
-        inputs = {name: store.folder(other) for name, other in step.inputs.items()}
-
-        def on_progress(progress: Progress) -> None:
-            on_event(Advanced(step, progress))
-
-        with store.writing(step) as out:
-            step.run(Workspace(out=out, inputs=inputs, on_progress=on_progress))
-        on_event(Finished(step, time.monotonic() - started))
+    raise_failures(errors)
