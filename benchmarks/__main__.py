@@ -1,6 +1,6 @@
 """`python -m benchmarks` runs every benchmark with its defaults; arguments go to the one there is a name for.
 
-python -m benchmarks                     starting up, data, identification, pass rates, scoring, judging, training: some minutes
+python -m benchmarks                     all of them, some minutes
 python -m benchmarks.training --help     the options of one
 """
 

@@ -19,15 +19,15 @@ from crosstune.judging.limit import MOST, Limit
 from crosstune.judging.spending import Purse
 from crosstune.records import Message, Reason
 
-MOST_TRIES = 8
+MOST_TRIES, MOST_TRIES_AT_A_RATE_LIMIT = 8, 10
 _MOST_TRIES_THAT_COST = 3
 """Of tries that may have been paid for: those without a reply in time, and empty replies."""
 _WAITS_AS_TOLD = 3
 """Tries before which an endpoint's own word is taken for how long to wait; then it is no less than ours."""
 _USELESS_AT_FIRST = 20
 """Calls that failed for good without one that got a reply, after which nothing is expected any more."""
-_FIRST_WAIT, _FIRST_WAIT_OF_RATE_LIMIT, _LONGEST_WAIT = 0.1, 0.5, 60.0
-"""Seconds before the second try, doubled for each that follows: 13 s in all, or a minute."""
+_FIRST_WAIT, _FIRST_WAIT_OF_RATE_LIMIT, _LONGEST_WAIT = 0.1, 0.15, 60.0
+"""Seconds before the second try, doubled for each that follows: 13 s in all, or more than a minute."""
 _TRIES_OF_FIRST = 3
 """While nothing has answered yet."""
 _WORKERS_PER_CONNECTION = 3
@@ -164,7 +164,9 @@ class Calls:
                 failure = self._empty(reply)
             except TryFailed as error:
                 failure = error
-            most = _MOST_TRIES_THAT_COST if failure.is_timeout or empty else MOST_TRIES
+            most = MOST_TRIES_AT_A_RATE_LIMIT if failure.is_rate_limit else MOST_TRIES
+            if failure.is_timeout or empty:
+                most = _MOST_TRIES_THAT_COST
             if not failure.may_succeed or tries >= most:
                 exchange = self._exchange(request, tries, failure, empty)
                 break
