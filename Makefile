@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
-.PHONY: help demo test check bench smoke schema clean
+.PHONY: help demo test chaos check bench smoke schema clean
 
 help:
 	@echo "make demo    a real study on a real model, about ten minutes on two cores; ends with an HTML report"
 	@echo "make test    the test suite"
+	@echo "make chaos   kills studies and nodes of a cluster again and again, and looks whether anything is lost"
 	@echo "make check   lint, types, layers"
 	@echo "make bench   speed, side by side with what else one would run; prints a table"
 	@echo "make smoke   a study of about a minute"
@@ -32,6 +33,9 @@ smoke: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/.installed
+	$(BIN)/python -m pytest -m chaos
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

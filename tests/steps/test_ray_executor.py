@@ -138,7 +138,7 @@ def test_steps_run_at_the_same_time_and_tell_what_the_local_executor_tells(run, 
     assert [type(event) for event in again] == [Found, Found, Found]
 
 
-@pytest.mark.slow
+@pytest.mark.chaos
 def test_with_a_node_killed_in_the_middle_the_results_are_those_of_the_local_executor(run, cluster, tmp_path):
     journal = tmp_path / "journal.txt"
     cells = []

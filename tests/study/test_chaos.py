@@ -28,7 +28,7 @@ from crosstune.study.document import dump_yaml
 sys.path.insert(0, str(Path(__file__).parent / "chaos"))
 from attempts import Attempts, attempts, damage_finished, finished_steps, spread_times, truncate_newest
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.enable_socket, pytest.mark.timeout(300)]
 
 SEED = os.environ.get("CROSSTUNE_CHAOS_SEED", "0")
 KILLS = 20

@@ -42,7 +42,7 @@ def comparable(tables):
     return responses, losses, tables.scores.sort("run", "language", "prompt_id", "rater", "facet").to_dicts()
 
 
-@pytest.mark.slow
+@pytest.mark.chaos
 def test_a_node_is_killed_in_a_training_and_the_tables_are_those_of_one_machine(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     # The node that leads the cluster takes no steps: it is the one that cannot be lost.
