@@ -150,8 +150,7 @@ def test_the_coordinator_is_asked_and_keeps_the_place(server: tuple[str, str], p
     page.open(server[1])
     page.click('form[action$="annotators"] button')
     page.wait_for("!!document.getElementById('new-link')")
-    # Loading it again adds nobody.
-    assert page.evaluate("location.pathname") == "/coordinator/"
+    page.wait_for("location.pathname === '/coordinator/'")  # loading it again adds nobody
     page.evaluate("confirm = () => false; document.getElementById('revoke-2').click()")
     page.evaluate("document.getElementById('renew-2').focus(); window.before = document.activeElement; 0")
     page.evaluate(
