@@ -7,20 +7,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks.chat_endpoint import ChatEndpoint, chat_endpoint
+from judged_answers import MODEL, answers, write
 from typer.testing import CliRunner
 
 from crosstune.cli.main import app
 from crosstune.errors import CrosstuneError, InvalidData, InvalidStudy, ModelUnavailable, StorageFailure
 
 pytestmark = pytest.mark.enable_socket  # loopback alone
-
-MODEL = "openai-api/local/one"
 
 
 @pytest.fixture(autouse=True)
@@ -30,29 +28,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CROSSTUNE_ROOT", str(tmp_path / "runs"))
     monkeypatch.delenv("LOCAL_API_KEY", raising=False)
     return tmp_path
-
-
-@pytest.fixture
-def endpoint() -> ChatEndpoint:
-    return ChatEndpoint()
-
-
-@pytest.fixture
-def url(endpoint: ChatEndpoint) -> Iterator[str]:
-    with chat_endpoint(endpoint) as address:
-        yield address
-
-
-def write(name: str, rows: list[dict[str, Any]]) -> None:
-    Path(name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-
-
-def answers(count: int, language: str = "fr", **more: Any) -> list[dict[str, Any]]:
-    """Each to a prompt of its own."""
-    return [
-        {"id": f"p{n}", "prompt": f"Pourquoi ? ({n})", "response": f"Parce que {n}.", "language": language, **more}
-        for n in range(count)
-    ]
 
 
 def run(command: str, *arguments: str, status: int = 0) -> Any:

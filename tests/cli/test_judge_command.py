@@ -1,21 +1,19 @@
 """`crosstune judge` and `crosstune check-judge` against an endpoint on loopback."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from benchmarks.chat_endpoint import FACETS, ChatEndpoint, chat_endpoint
+from benchmarks.chat_endpoint import FACETS, ChatEndpoint
+from judged_answers import MODEL, answers, write
 from typer.testing import CliRunner
 
 from crosstune.cli.main import app
 from crosstune.errors import CrosstuneError, InvalidData, InvalidStudy
 
 pytestmark = pytest.mark.enable_socket  # loopback alone
-
-MODEL = "openai-api/local/one"
 
 
 @pytest.fixture(autouse=True)
@@ -25,29 +23,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CROSSTUNE_ROOT", str(tmp_path / "runs"))
     monkeypatch.delenv("LOCAL_API_KEY", raising=False)
     return tmp_path
-
-
-@pytest.fixture
-def endpoint() -> ChatEndpoint:
-    return ChatEndpoint()
-
-
-@pytest.fixture
-def url(endpoint: ChatEndpoint) -> Iterator[str]:
-    with chat_endpoint(endpoint) as address:
-        yield address
-
-
-def write(name: str, rows: list[dict[str, Any]]) -> None:
-    Path(name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-
-
-def answers(count: int, language: str = "fr", **more: Any) -> list[dict[str, Any]]:
-    """Each to a prompt of its own."""
-    return [
-        {"id": f"p{n}", "prompt": f"Pourquoi ? ({n})", "response": f"Parce que {n}.", "language": language, **more}
-        for n in range(count)
-    ]
 
 
 def reply(**marks: int) -> str:

@@ -3,6 +3,8 @@ import re
 from pathlib import Path
 
 import pytest
+import tiktoken
+from tiktoken.registry import ENCODINGS
 
 pytest.importorskip("inspect_ai")
 
@@ -13,6 +15,7 @@ from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
 from crosstune.errors import InvalidData
 from crosstune.judging import tasks
+from crosstune.judging.mock_tokens import count_without_web
 
 PAGE = (Path(__file__).parents[2] / "docs" / "inspect.md").read_text("utf-8")
 FRENCH = "Le soleil se lève à l’est et se couche à l’ouest, parce que la Terre tourne sur elle-même en un jour."
@@ -25,6 +28,26 @@ def mock(texts, stop_reason="stop"):
     for output in outputs:
         output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
     return get_model("mockllm/model", custom_outputs=outputs)
+
+
+@pytest.fixture(autouse=True)
+def no_web(monkeypatch):
+    """Whatever the machine has: no table of tokens can be fetched."""
+
+    def refuse(path):
+        raise OSError(f"{path}: no web")
+
+    monkeypatch.delitem(ENCODINGS, "o200k_base", raising=False)
+    monkeypatch.setattr("tiktoken.load.read_file_cached", lambda path, expected_hash=None: refuse(path))
+
+
+def test_tokens_of_the_mock_model_are_bytes_where_there_is_no_web():
+    with pytest.raises(OSError, match="no web"):
+        tiktoken.get_encoding("o200k_base")
+    count_without_web("openai/gpt-5-mini")
+    assert "o200k_base" not in ENCODINGS
+    count_without_web("mockllm/model")
+    assert tiktoken.get_encoding("o200k_base").encode("né") == [110, 195, 169]
 
 
 def run(task, texts, tmp_path, stop_reason="stop", **more):
