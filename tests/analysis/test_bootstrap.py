@@ -42,7 +42,9 @@ def test_interval_is_that_of_the_exact_bootstrap_distribution():
     # Ten clusters, five ones: a resample's mean is Binomial(10, 1/2) / 10. The tail to cut off is the normal
     # probability below -sqrt(10/9) * 2.2622 = -2.3846, which is .00855. P(X <= 0) = 1/1024 = .00098 and
     # P(X <= 1) = 11/1024 = .01074, so the quantile is 1/10, and by symmetry 9/10.
-    interval = bootstrap([1] * 5 + [0] * 5, draws=40_000).interval(np.ones(1))
+    # Two columns alike: one alone is a plain share, which is not resampled.
+    columns = np.array([[1, 1]] * 5 + [[0, 0]] * 5)
+    interval = bootstrap(columns, draws=40_000).interval(np.full(2, 0.5))
     assert (interval.estimate, interval.low, interval.high, interval.method) == (0.5, 0.1, 0.9, "bootstrap")
 
 
@@ -63,8 +65,32 @@ def test_equal_values_get_a_score_interval(values, ends):
 def test_fewer_than_five_clusters_that_differ_are_not_resampled():
     # Four of forty depart: the participation ratio is 40 * .9 * .1 / (.9³ + .1³) = 3.6 / .73 = 4.93.
     # Five of forty: 40 * .875 * .125 / (.875³ + .125³) = 4.375 / .67188 = 6.51.
-    assert bootstrap([0] * 4 + [1] * 36).interval(np.ones(1)).method == "score"
-    assert bootstrap([0] * 5 + [1] * 35).interval(np.ones(1)).method == "bootstrap"
+    four, five = np.array([[0, 0]] * 4 + [[1, 1]] * 36), np.array([[0, 0]] * 5 + [[1, 1]] * 35)
+    assert bootstrap(four).interval(np.full(2, 0.5)).method == "score"
+    assert bootstrap(five).interval(np.full(2, 0.5)).method == "bootstrap"
+
+
+def test_one_yes_or_no_an_instruction_is_a_plain_share():
+    # Wilson's interval of 30 of 40, z² = 3.8415: centre (.75 + .04802) / 1.09604 = .72809, half width
+    # 1.95996 / 1.09604 * sqrt(.0046875 + .00060023) = .13003.
+    found = bootstrap([0] * 10 + [1] * 30).interval(np.ones(1))
+    assert (found.low, found.high, found.method) == (
+        pytest.approx(0.5981, abs=1e-4), pytest.approx(0.8581, abs=1e-4), "score"
+    )  # fmt: skip
+    gaps = bootstrap([0] * 10 + [1] * 30 + [0] * 3, counts=[[1]] * 40 + [[0]] * 3).interval(np.ones(1))
+    assert (gaps.low, gaps.high) == (found.low, found.high)
+
+
+@pytest.mark.parametrize(
+    ("sums", "counts"),
+    [
+        ([0] * 10 + [1] * 29 + [0.5], [[1]] * 40),  # not all yes or no
+        ([0] * 10 + [1] * 29 + [2], [[1]] * 39 + [[2]]),  # one instruction answered twice
+        ([0] * 10 + [2] * 29 + [1], [[2]] * 40),  # an instruction that says both
+    ],
+)
+def test_other_levels_are_resampled(sums, counts):
+    assert bootstrap(sums, counts=counts).interval(np.ones(1)).method == "bootstrap"
 
 
 def test_difference_of_two_perfect_columns():
@@ -84,10 +110,10 @@ def test_pairing_narrows_a_difference():
 
 def test_mean_of_columns_resamples_clusters_whole():
     # Both columns are the same, so their mean is as uncertain as one of them; independent columns would be less.
-    column = np.array([1.0, 0.0] * 20)
+    column = np.array([0.9, 0.1] * 20)
     one = bootstrap(column).interval(np.ones(1))
     mean = bootstrap(np.stack([column, column], axis=1)).interval(np.full(2, 0.5))
-    assert (one.low, one.high) == (mean.low, mean.high)
+    assert (mean.low, mean.high) == pytest.approx((one.low, one.high))
 
 
 def test_cells_with_unequal_counts_weigh_answers_equally():

@@ -58,11 +58,11 @@ def test_gap_interval_is_that_of_the_differences_by_instruction():
     english = dict.fromkeys(named, 1)
     found = row(transfer_gaps(hand_tables([TUNED], {"a": {"en": english, "fr": named}}), FACET, seed=3), "fr")
     alone = ClusterBootstrap(
-        np.array([[1.0 - value] for value in wrong]),
-        np.ones((20, 1)),
+        np.array([[1.0 - value] * 2 for value in wrong]),  # twice: one share alone is not resampled
+        np.ones((20, 2)),
         generator=np.random.default_rng(3),
         scale=(0.0, 1.0),
-    ).interval(np.ones(1))
+    ).interval(np.full(2, 0.5))
     assert (found["low"], found["high"]) == pytest.approx((alone.low, alone.high))
 
 
