@@ -57,6 +57,8 @@ class Reason(StrEnum):
     """The judge's endpoint gave no reply, also after it was tried again, or the request is longer than it takes."""
     BUDGET_SPENT = "budget_spent"
     """The budget was spent before it was this answer's turn."""
+    MISSING_PART = "missing_part"
+    """Of a facet that is made of others: one of its parts has no value, and the others do not decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,15 @@ class Prompt:
     """English translation, for readers; empty where the prompt is in English or is a version of an English one."""
 
 
+MODIFIER_SIGN = "+"
+"""Stands in a prompt's id before each modifier, and in no other place of it."""
+
+
+def instruction_of(prompt_id: str) -> str:
+    """The instruction behind a prompt: its id without modifiers, `everyday/recipe-1` of `everyday/recipe-1+short`."""
+    return prompt_id.partition(MODIFIER_SIGN)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """The answer of one run (a configuration, tuned or not) to one prompt."""
@@ -152,13 +163,15 @@ class Score:
     """What one rater says of one facet of one response: a value, or the reason why there is none."""
 
     SCHEMA_VERSION: ClassVar[int] = 2
+    OLDEST_SCHEMA_VERSION: ClassVar[int] = 1
+    """Version 1 had no `spans`, and means the same otherwise."""
 
     run: str
     prompt_id: str
     language: str
     requested_language: str
     rater: str
-    """`scorer:<facet>`, `judge:<model>` or `person:<name>`."""
+    """`scorer:<facet>`, `judge:<model>`, `person:<name>` or, of facets made of others, `composite:<facet>`."""
     facet: str
     value: float | None
     reason: str | None = None

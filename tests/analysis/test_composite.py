@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hand_tables import hand_tables, run
@@ -6,8 +8,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from crosstune.analysis.breakdowns import breakdown
-from crosstune.analysis.composite import Composite, Term, composite_scores, default_composite, with_composite
+from crosstune.analysis.composite import (
+    Composite,
+    Term,
+    composite_scores,
+    default_composite,
+    with_composite,
+    with_composites,
+)
+from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.levels import levels
+from crosstune.analysis.pareto import default_objectives
 from crosstune.errors import InvalidData
 from crosstune.records import Score
 from crosstune.storage.tables import from_rows, to_frame
@@ -76,6 +87,73 @@ def test_default_asks_for_helpfulness_where_it_is_rated_and_else_for_relevance()
     assert facets(relevance=[1], helpfulness=[1]) == [*both, "helpfulness >= 1"]
 
 
+def test_default_asks_for_nothing_that_only_some_answers_have():
+    # Of ten answers all have relevance, and nine (90 %) or eight have helpfulness: for the eight, levels would be of
+    # those two failed ones that the other conditions decide.
+    def asked(rated: int) -> str:
+        frame = scores(correct_language=[1] * 10, relevance=[1] * 10, helpfulness=[2] * rated + [None] * (10 - rated))
+        return str(default_composite(frame).all[-1])
+
+    assert asked(9) == "helpfulness >= 1"
+    assert asked(8) == "relevance >= 0.8"
+
+
+def study(**facets):
+    tables = hand_tables([run("a", 1e-4)], {"a": {"fr": [1]}})
+    return replace(tables, scores=scores(**facets))
+
+
+def values(tables, name: str) -> list[float | None]:
+    return tables.scores.filter(facet=name).sort("prompt_id")["value"].to_list()
+
+
+def test_usable_is_there_where_its_parts_are():
+    tables = with_composites(study(correct_language=[1, 1, 0], degeneration=[0, 1, 0]))
+    assert values(tables, "usable") == [1.0, 0.0, 0.0]
+    for parts in ({"correct_language": [1]}, {"degeneration": [0]}, {"length": [4]}):
+        assert values(with_composites(study(**parts)), "usable") == []
+
+
+def test_composites_are_made_in_their_order_and_one_called_usable_replaces_the_default():
+    good = Composite(name="good", all=(Term(facet="usable", at_least=1), Term(facet="length", at_least=5)))
+    best = Composite(name="best", all=(Term(facet="good", at_least=1), HELPFUL))
+    parts = {"correct_language": [1, 1, 1], "degeneration": [0, 0, 1], "length": [9, 1, 9], "helpfulness": [2, 2, 2]}
+    tables = with_composites(study(**parts), [good, best])
+    assert values(tables, "good") == [1.0, 0.0, 0.0] and values(tables, "best") == [1.0, 0.0, 0.0]
+    own = Composite(name="usable", all=(Term(facet="length", at_most=5),))
+    assert values(with_composites(study(**parts), [own]), "usable") == [0.0, 1.0, 0.0]
+
+
+def test_made_again_they_follow_what_has_been_rated_since():
+    parts = {"correct_language": [1, 1], "degeneration": [0, 0]}
+    good = Composite(name="good", all=(LANGUAGE, HELPFUL))
+    tables = with_composites(study(**parts), [good])
+    assert values(tables, "good") == [None, None] and values(tables, "usable") == [1.0, 1.0]
+    marks = scores(helpfulness=[2, 0]).with_columns(rater=pl.lit("person:p"))
+    again = with_composites(replace(tables, scores=pl.concat([tables.scores, marks])), [good])
+    assert values(again, "good") == [1.0, 0.0]
+    assert values(again, "usable") == [1.0, 0.0]  # one person rated the helpfulness of all
+
+
+def test_what_it_is_in_words_and_as_a_facet():
+    composite = Composite(name="good_one", all=(LANGUAGE, Term(facet="length", at_most=9)), any=(HELPFUL, RELEVANT))
+    told = "correct_language >= 1, length <= 9, and helpfulness >= 1 or relevance >= 0.8"
+    tables = with_composite(study(correct_language=[1]), composite)
+    known = tables.facet("good_one")
+    assert (known.title, known.explanation) == ("Good one", f"the share of answers with {told}")
+    assert known.is_share and known.scale == (0.0, 1.0) and known.better == "higher"
+    # A table of scores from elsewhere has no conditions, but its rater says that it is a share.
+    assert replace(tables, facets={}).facet("good_one").is_share
+    assert facet_of("good_one", "composite:good_one").is_share and not facet_of("good_one").is_share
+    assert facet_of("usable").is_share
+
+
+def test_what_is_the_same_everywhere_is_no_objective():
+    parts = {"correct_language": [1, 1], "relevance": [1, 0.5]}
+    assert default_objectives(with_composites(study(**parts, degeneration=[1, 1])))[0] == "relevance"
+    assert default_objectives(with_composites(study(**parts, degeneration=[0, 1])))[0] == "usable"
+
+
 def test_composite_is_a_facet_like_any_other():
     tables = hand_tables([run("a", 1e-4)], {"a": {"en": [1, 1, 0, 1], "fr": [0, 1, "too_short", 0]}})
     composite = Composite(name="good", all=(LANGUAGE,))
@@ -126,6 +204,8 @@ def test_nothing_rated_gives_no_rows_and_a_name_in_use_is_refused():
     [
         {"name": "good"},
         {"name": "Good one", "all": [{"facet": "length", "at_least": 1}]},
+        {"name": "good", "all": [{"facet": "length", "at_least": float("nan")}]},
+        {"name": "", "all": [{"facet": "length", "at_least": 1}]},
         {"name": "good", "all": [{"facet": "length"}]},
         {"name": "good", "all": [{"facet": "length", "at_least": 2, "at_most": 1}]},
         {"name": "good", "all": [{"facet": "good", "at_least": 2}]},

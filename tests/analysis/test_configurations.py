@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hand_tables import hand_tables, run
@@ -72,8 +74,11 @@ def test_answering_costs():
             "seconds": 4.0,
             "tokens_per_second": 10.0,
             "at_limit": 1,
+            "api": False,
         }
     ]
+    over_api = replace(tables, cells=tables.cells.with_columns(tuned=False, api=True))
+    assert answering_costs(over_api).select("configuration", "api").rows() == [("gemma, API", True)]
 
 
 def test_tables_refuse_what_would_distort_a_level():

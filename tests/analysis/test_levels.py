@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstune.analysis.found_languages import found_languages
-from crosstune.analysis.levels import instruction, levels, mean_levels
-from crosstune.records import Score
+from crosstune.analysis.levels import levels, mean_levels
+from crosstune.records import Score, instruction_of
 from crosstune.storage.tables import to_frame
 
 
@@ -44,7 +44,7 @@ def test_mean_is_not_taken_over_fewer_languages():
 
 
 def test_modifiers_of_an_instruction_are_one_cluster():
-    assert instruction("everyday/recipe-1+short") == instruction("everyday/recipe-1") == "everyday/recipe-1"
+    assert instruction_of("everyday/recipe-1+short") == instruction_of("everyday/recipe-1") == "everyday/recipe-1"
     prompts = {f"set/{i}{suffix}": i % 2 for i in range(12) for suffix in ("", "+short", "+long")}
     found = row(levels(hand_tables([run("a", 1e-4)], {"a": {"en": prompts}}), FACET), run="a")
     once = row(levels(hand_tables([run("a", 1e-4)], {"a": {"en": [i % 2 for i in range(12)]}}), FACET), run="a")

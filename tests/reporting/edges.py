@@ -17,8 +17,7 @@ HOSTILE = (
 def older_scores() -> StudyTables:
     """Scores of version 1, which had no places that they are about."""
     tables = study_tables(prompts=6)
-    spans = pl.lit(None, dtype=tables.scores.schema["spans"])
-    return replace(tables, scores=tables.scores.with_columns(spans=spans, schema_version=pl.lit(1)))
+    return replace(tables, scores=tables.scores.drop("spans").with_columns(schema_version=pl.lit(1)))
 
 
 def nothing_at_all() -> StudyTables:

@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 from edges import HOSTILE
 from html_page import Page, page
-from study_tables import ANSWERS, study_tables
+from study_tables import ANSWERS, cells, study_tables
 
+from crosstune.analysis.composite import Composite, Term, with_composite
 from crosstune.reporting.report import render, script_text, write_report
 from crosstune.reporting.text import reason
 
@@ -183,3 +184,30 @@ def test_other_measures_stand_beside_the_chosen_one():
     assert reason("empty") in shown  # why half of them have none
     assert "Facts" not in shown
     assert 'id="measures"' not in render(tables, title="t", study_yaml="", provenance={})
+
+
+def test_a_facet_of_the_studys_own_is_a_share_in_all_of_the_page():
+    tables = study_tables(prompts=6)
+    composite = Composite(name="servable", all=(Term(facet="correct_language", at_least=1),))
+    made = with_composite(tables, composite)
+    html = render(made, title="t", study_yaml="", provenance={})
+    measures = html.partition('<section id="measures">')[2].partition("</section>")[0]
+    assert (
+        "<strong>Servable</strong> (higher is better): the share of answers with correct_language &gt;= 1" in measures
+    )
+    # By its only condition it is the same share as the right language, shown as a percentage and told in words.
+    chosen = render(made, title="t", study_yaml="", provenance={}, facet="servable")
+    assert "Servable by configuration and language" in chosen
+    levels = [page.partition('<section id="levels">')[2].partition("</section>")[0] for page in (html, chosen)]
+    values = [re.findall(r'<span class="value">([^<]+)</span>', section) for section in levels]
+    assert values[0] == values[1] and all(value.endswith("%") for value in values[0])
+    assert reason("missing_part") in chosen
+
+
+def test_the_time_of_api_models_is_said_to_be_added_up():
+    frame = cells().with_columns(api=pl.col("run") == "base")
+    html = render(study_tables(prompts=3, cells_frame=frame), title="t", study_yaml="", provenance={})
+    answering = html.partition("<h3>Answering</h3>")[2].partition("</section>")[0]
+    assert "Calls of API models run side by side" in answering
+    assert answering.count(" in calls</td>") == 1 and answering.count(" a call</td>") == 1
+    assert "Calls of API models" not in render(study_tables(prompts=3), title="t", study_yaml="", provenance={})

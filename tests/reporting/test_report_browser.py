@@ -134,3 +134,18 @@ def test_nothing_is_wider_than_the_page(browser, tmp_path, width):
     browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
     open_report(browser, tmp_path, study_tables(("en", "fr", "ar"), prompts=6))
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_every_section_can_be_reached_from_the_top(browser, tmp_path, width):
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
+    open_report(browser, tmp_path, study_tables(prompts=6))
+    ends = browser.evaluate("[...document.querySelectorAll('nav a')].map((link) => link.getBoundingClientRect().right)")
+    assert len(ends) >= 10 and max(ends) <= width
+    # What one jumps to does not lie under the bar, and on a phone the bar goes away.
+    top = "Math.round(document.querySelector('#failures h2').getBoundingClientRect().top)"
+    bar = "Math.round(document.querySelector('nav').getBoundingClientRect().bottom)"
+    browser.evaluate("document.documentElement.style.scrollBehavior = 'auto'; location.hash = '#failures'")
+    browser.wait_for("scrollY > 0")
+    assert browser.evaluate(top) >= browser.evaluate(bar)
+    assert (browser.evaluate(bar) > 0) == (width == 1200)

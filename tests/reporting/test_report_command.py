@@ -1,6 +1,7 @@
 """`crosstune report` as a user calls it, on a study whose steps are in place."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 from study_tables import study_tables
 from typer.testing import CliRunner
 
+from crosstune.analysis.composite import Composite, Term, with_composite
 from crosstune.cli.main import app
 from crosstune.errors import StorageFailure
 
@@ -26,6 +28,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     report = SimpleNamespace(config={"study": "name: small\n", "missing": ["“x” failed and is not in this report."]})
     found = SimpleNamespace(
         store=None,
+        results_folder=steps["results"],
+        report_path=tmp_path / "study" / "report.html",
         folder=tmp_path / "study",
         graph=SimpleNamespace(report=report, results="results"),
         config=SimpleNamespace(name="small", select=SimpleNamespace(by="correct_language", over="all-languages")),
@@ -65,6 +69,36 @@ def test_other_formats(study):
         "lr 5e-4",
         "untuned base",
     ]
+
+
+def test_a_page_whose_study_says_more_now_is_written_again(study, monkeypatch):
+    def finished(_, step):
+        if step != "results":
+            raise StorageFailure("not finished")
+        return study.results_folder
+
+    monkeypatch.setattr("crosstune.steps.store.require_finished", finished)
+    assert "Report: study/report.html" in call().replace(str(Path.cwd()) + "/", "")
+    assert "small · crosstune report" in Path("study/report.html").read_text("utf-8")
+
+
+def test_the_terminal_tells_how_the_chosen_one_does_otherwise(study, monkeypatch):
+    tables = study.results()
+    right = tables.scores.filter(facet="correct_language")
+    # Nothing degenerate in English, all else degenerate: a half in the mean of two languages, each counting the same.
+    degenerate = right.with_columns(
+        facet=pl.lit("degeneration"),
+        rater=pl.lit("scorer:degeneration"),
+        value=(pl.col("language") != "en").cast(pl.Float64),
+        reason=pl.lit(None, pl.String),
+    )
+    two = pl.col("language").is_in(["en", "fr"])
+    more = replace(tables, scores=pl.concat([right, degenerate]).filter(two))
+    composite = Composite(name="neat", all=(Term(facet="degeneration", at_most=0),))
+    study.results = lambda: with_composite(more, composite)
+    assert "“lr 5e-4”, mean of languages: neat 50 %, degeneration 50 % ↓." in call().replace("\u00a0", " ")
+    study.results = lambda: tables
+    assert "mean of languages" not in call()
 
 
 def test_figures_beside_the_page(study):

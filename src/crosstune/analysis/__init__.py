@@ -6,7 +6,7 @@ configurations     runs that differ only in their seed, as one configuration wit
 bootstrap          intervals by resampling instructions; ratios: of a ratio of two levels
 levels             configuration × language, with answers that could not be rated counted beside
 summary            levels of any scores by any columns, with intervals from formulas
-composite          a facet that is made of others by plain conditions
+composite          a facet that is made of others by plain conditions; composite_config: those conditions
 paired_values      values laid out so that what is compared is compared on the same prompts
 transfer           English against other languages, tuned against untuned
 comparisons        configurations in pairs; significance: p-values, Holm's correction, what a number can show

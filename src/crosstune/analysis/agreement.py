@@ -31,8 +31,9 @@ from crosstune.analysis.agreement_measures import (
 )
 from crosstune.analysis.bootstrap import DRAWS, LEAST_CARRYING, LEAST_CLUSTERS, Interval, expanded_tail, score_interval
 from crosstune.analysis.facets import FACETS
-from crosstune.analysis.levels import in_table_order, instruction
+from crosstune.analysis.levels import in_table_order
 from crosstune.errors import InvalidData, did_you_mean
+from crosstune.records import instruction_of
 
 ALL = "all"
 """Stands for all languages, and for all raters."""
@@ -217,7 +218,7 @@ def _ratings(scores: pl.DataFrame, names: Sequence[str]) -> _Ratings:
     values = np.full(asked.shape, np.nan)
     values[rows, columns] = placed["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     values[np.isinf(values)] = np.nan  # no value on any scale
-    _, clusters = np.unique([instruction(name) for name in answers["prompt_id"]], return_inverse=True)
+    _, clusters = np.unique([instruction_of(name) for name in answers["prompt_id"]], return_inverse=True)
     return _Ratings(values, asked, np.array(answers["requested_language"].to_list()), clusters.astype(np.int64))
 
 

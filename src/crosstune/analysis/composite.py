@@ -4,113 +4,71 @@ A composite is data, not code: a list of conditions that must all hold, and a li
 gets 1 where they do, 0 where they do not, and the reason `missing_part` where a value is missing and what is known does
 not decide it (Kleene's logic of three values, Introduction to Metamathematics, 1952, section 64). It becomes a score
 like any other, by the rater `composite:<name>`.
+
+It is made of whatever scores there are when they are read, and stands in no table of a study on the disk: what people
+say later counts, and nothing is rated twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from crosstune.analysis.composite_config import USABLE, Composite, Term
 from crosstune.analysis.facets import COMPOSITE_PREFIX
 from crosstune.analysis.levels import choose_rater_of
 from crosstune.analysis.tables import StudyTables
 from crosstune.errors import InvalidData
-from crosstune.records import Score
+from crosstune.records import Reason, Score
 from crosstune.storage.tables import table_schema
 
-MISSING_PART = "missing_part"
+__all__ = ["USABLE", "Composite", "Term", "composite_scores", "default_composite", "with_composite", "with_composites"]
+
 RELEVANT = 0.8
 """An answer to its own prompt is nearer to it than to nearly all others (0.9 to 1.0 on average by language), one to
 another prompt nearer than to some two fifths (see docs/scorers.md)."""
+NEARLY_ALL = 0.9
+"""The share of answers that must have a score of a facet for the default to ask for it. An answer that fails another
+condition is decided without, one that meets all others is not; where few were rated the level would be far too low."""
 
 _ANSWER = ["run", "prompt_id", "language", "requested_language"]
 _ROUNDING = 1e-9
 
 
-class Term(BaseModel):
-    """A condition on one facet."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    facet: str
-    """What must be high or low enough, such as `correct_language`."""
-    rater: str | None = None
-    """Whose scores, such as `judge:openai/gpt-5-mini`; None: the facet's measure, or else the first rater by name."""
-    at_least: float | None = None
-    """The lowest value that is enough; None: no lower limit."""
-    at_most: float | None = None
-    """The highest value that is allowed; None: no upper limit."""
-
-    @model_validator(mode="after")
-    def _has_a_limit(self) -> Self:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least, at_most or both")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError("at_least is above at_most, so nothing could meet both")
-        return self
-
-    def __str__(self) -> str:
-        low = f" >= {self.at_least:g}" if self.at_least is not None else ""
-        high = f" <= {self.at_most:g}" if self.at_most is not None else ""
-        return f"{self.facet}{low}{high}"
-
-
-class Composite(BaseModel):
-    """A facet made of others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
-    """Of the facet that comes out; letters, digits and `_`."""
-    all: tuple[Term, ...] = ()
-    """What must hold without exception."""
-    any: tuple[Term, ...] = ()
-    """Of which one must hold, beside all of `all`; empty: nothing more must."""
-
-    @model_validator(mode="after")
-    def _has_terms(self) -> Self:
-        if not self.all and not self.any:
-            raise ValueError("give at least one condition in all or any")
-        if any_names := [term.facet for term in (*self.all, *self.any) if term.facet == self.name]:
-            raise ValueError(f"{any_names[0]} cannot be a part of itself")
-        return self
-
-    @property
-    def rater(self) -> str:
-        """Whose scores the facet's are."""
-        return COMPOSITE_PREFIX + self.name
-
-
 def default_composite(scores: pl.DataFrame, *, relevant: float = RELEVANT) -> Composite:
     """An answer one could send: in the right language, not degenerate, and helpful, or else relevant.
 
-    Where a judge or a person rated helpfulness, at least 1 of 2 is asked for; else, where relevance was measured, at
-    least `relevant`; where neither was, the first two alone.
+    Where one judge or person rated the helpfulness of nearly all answers, at least 1 of 2 is asked for; else, where the
+    relevance of nearly all was measured, at least `relevant`; where neither was, the first two alone.
     """
-    rated = set(scores["facet"].unique())
     parts = [Term(facet="correct_language", at_least=1), Term(facet="degeneration", at_most=0)]
-    if "helpfulness" in rated:
+    if _is_of_nearly_all(scores, "helpfulness"):
         parts.append(Term(facet="helpfulness", at_least=1))
-    elif "relevance" in rated:
+    elif _is_of_nearly_all(scores, "relevance"):
         parts.append(Term(facet="relevance", at_least=relevant))
-    return Composite(name="usable", all=tuple(parts))
+    return Composite(name=USABLE, all=tuple(parts))
+
+
+def _is_of_nearly_all(scores: pl.DataFrame, facet: str) -> bool:
+    """Whether the rater whose scores are used gave nearly every answer a value, or a reason why there is none."""
+    mine = scores.filter(pl.col("facet") == facet, pl.col("rater") == (choose_rater_of(scores, facet) or ""))
+    return not mine.is_empty() and len(mine) >= NEARLY_ALL * scores.select(_ANSWER).n_unique()
 
 
 def composite_scores(scores: pl.DataFrame, composite: Composite) -> pl.DataFrame:
     """A score of the composite for each answer that has a score of any of its parts, be it a value or a reason.
 
     Args:
-        scores: columns of `records.Score`.
+        scores: columns of `records.Score`. Those of the composite itself among them are not looked at.
         composite: what is asked for.
 
     Returns:
         The same columns. `detail` names the conditions that do not hold, or those that are missing with their reasons.
 
     Raises:
-        InvalidData: the scores have a facet of this name already.
+        InvalidData: a rater gave scores of a facet of this name.
     """
-    if (scores["facet"] == composite.name).any():
+    if (scores.filter(pl.col("facet") == composite.name)["rater"] != composite.rater).any():
         raise InvalidData(f"there are scores of '{composite.name}' already", hint="give the composite another name")
     terms = [*composite.all, *composite.any]
     of_terms = [_of_term(scores, term, number) for number, term in enumerate(terms)]
@@ -134,7 +92,7 @@ def composite_scores(scores: pl.DataFrame, composite: Composite) -> pl.DataFrame
         pl.lit(composite.rater).alias("rater"),
         pl.lit(composite.name).alias("facet"),
         verdict.cast(pl.Float64).alias("value"),
-        pl.when(verdict.is_null()).then(pl.lit(MISSING_PART)).alias("reason"),
+        pl.when(verdict.is_null()).then(pl.lit(Reason.MISSING_PART.value)).alias("reason"),
         pl.when(verdict.is_null())
         .then(pl.concat_str(told, separator=", ", ignore_nulls=True))
         .when(~verdict)
@@ -151,15 +109,38 @@ def composite_scores(scores: pl.DataFrame, composite: Composite) -> pl.DataFrame
 
 
 def with_composite(tables: StudyTables, composite: Composite) -> StudyTables:
-    """The same study with the composite's scores beside the others.
+    """The same study with the composite's scores beside the others, in place of those that it may have already.
 
     Raises:
-        InvalidData: the scores have a facet of this name already.
+        InvalidData: a rater gave scores of a facet of this name.
     """
+    made = composite_scores(tables.scores, composite)
+    others = tables.scores.filter(pl.col("facet") != composite.name)
     return replace(
         tables,
-        scores=pl.concat([tables.scores, composite_scores(tables.scores, composite)], how="diagonal"),
+        scores=pl.concat([others, made], how="diagonal"),
+        facets={**tables.facets, composite.name: composite.described},
     )
+
+
+def with_composites(tables: StudyTables, composites: Sequence[Composite] = ()) -> StudyTables:
+    """The same study with `usable` and composites of its own.
+
+    Args:
+        tables: the study.
+        composites: in an order in which each may ask for those before it. One called `usable` takes the place of the
+            default, which else is there where right language and degeneration were rated.
+
+    Raises:
+        InvalidData: a rater gave scores of a facet with the name of a composite.
+    """
+    rated = set(tables.scores.filter(~pl.col("rater").str.starts_with(COMPOSITE_PREFIX))["facet"])
+    is_own = any(composite.name == USABLE for composite in composites)
+    if not is_own and {"correct_language", "degeneration"} <= rated and USABLE not in rated:
+        tables = with_composite(tables, default_composite(tables.scores))
+    for composite in composites:
+        tables = with_composite(tables, composite)
+    return tables
 
 
 def _of_term(scores: pl.DataFrame, term: Term, number: int) -> pl.DataFrame:

@@ -100,20 +100,37 @@ FACETS = {
         _mark("accuracy", "Factual accuracy", "the mean mark for stating what is true"),
         _mark("coherence", "Logical coherence", "the mean mark for parts that fit together"),
         _mark("harmlessness", "Harmlessness", "the mean mark for hurting nobody"),
+        _share(
+            "usable",
+            "Usable",
+            "the share of answers that one could send: in the right language, not degenerate, and helpful (or, where "
+            "that was not rated, relevant)",
+        ),
     )
 }
 
 
-def facet(name: str) -> Facet:
-    """The facet of this name; one that is not in the table has no known scale."""
+def facet(name: str, rater: str | None = None) -> Facet:
+    """The facet of this name; one that is not in the table has no known scale.
+
+    Args:
+        name: of the facet.
+        rater: who gave its scores; a composite is known to be a share by its rater. None: not known.
+    """
+    if name not in FACETS and rater is not None and rater.startswith(COMPOSITE_PREFIX):
+        return _share(name, _title(name), "the share of answers that meet all its conditions")
     return FACETS.get(name) or Facet(
         name=name,
-        title=name.replace("_", " ").capitalize(),
+        title=_title(name),
         explanation="the mean over rated answers",
         lowest=None,
         highest=None,
         is_share=False,
     )
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def scale_of(name: str, rater: str, values: "pl.Series") -> tuple[float, float] | None:

@@ -5,7 +5,6 @@ Main levels are of answers that should be in the language of their prompt. Promp
 language are a task of their own (`asked="another-language"`).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,12 +18,12 @@ from crosstune.analysis.configurations import configurations
 from crosstune.analysis.facets import scale_of
 from crosstune.analysis.tables import StudyTables
 from crosstune.languages import languages as language_table
+from crosstune.records import instruction_of
 
 By = Literal["run", "configuration"]
 Asked = Literal["same-language", "another-language"]
 
 _PANEL = "judge:panel"
-_MODIFIERS = re.compile(r"\+.*$")
 
 LEVELS_SCHEMA = pl.Schema(
     {
@@ -52,11 +51,6 @@ def in_table_order(codes: Sequence[str]) -> list[str]:
     return sorted(set(codes), key=lambda code: (order.get(code, len(order)), code))
 
 
-def instruction(prompt_id: str) -> str:
-    """The instruction behind a prompt: its id without modifiers, `everyday/recipe-1` of `everyday/recipe-1+short`."""
-    return _MODIFIERS.sub("", prompt_id)
-
-
 def choose_rater(tables: StudyTables, facet: str) -> str | None:
     """Whose scores of a facet are used: its first measure's, else the panel's of several judges, else the first rater's
     by name; None without scores."""
@@ -82,7 +76,7 @@ def facet_scores(
         same if asked == "same-language" else ~same,
     ).with_columns(
         pl.col("prompt_id")
-        .replace_strict({name: instruction(name) for name in ids}, return_dtype=pl.String())
+        .replace_strict({name: instruction_of(name) for name in ids}, return_dtype=pl.String())
         .alias("instruction"),
         pl.col("run").replace_strict(labels, return_dtype=pl.String()).alias("configuration"),
     )

@@ -16,8 +16,9 @@ import polars as pl
 from crosstune.analysis.bootstrap import DRAWS, Array, ClusterBootstrap, Interval, resamples
 from crosstune.analysis.configurations import configurations
 from crosstune.analysis.facets import scale_of
-from crosstune.analysis.levels import By, facet_scores, in_table_order, instruction
+from crosstune.analysis.levels import By, facet_scores, in_table_order
 from crosstune.analysis.tables import StudyTables
+from crosstune.records import instruction_of
 
 _PAIRS_AT_ONCE = 48
 
@@ -202,8 +203,8 @@ def paired_values(
     names = [item.label for item in found] if by == "configuration" else [run for item in found for run in item.runs]
     units = [name for name in names if name in present]
     languages = in_table_order(scores["language"].unique().to_list())
-    prompts = sorted(scores["prompt_id"].unique(), key=lambda name: (instruction(name), name))
-    numbers = {name: number for number, name in enumerate(sorted({instruction(name) for name in prompts}))}
+    prompts = sorted(scores["prompt_id"].unique(), key=lambda name: (instruction_of(name), name))
+    numbers = {name: number for number, name in enumerate(sorted({instruction_of(name) for name in prompts}))}
     values = np.full((len(units), len(languages), len(prompts)), np.nan)
     means = (
         scores.filter(pl.col("value").is_not_null())
@@ -218,7 +219,7 @@ def paired_values(
         units=tuple(units),
         languages=tuple(languages),
         prompts=tuple(prompts),
-        clusters=tuple(numbers[instruction(name)] for name in prompts),
+        clusters=tuple(numbers[instruction_of(name)] for name in prompts),
         values=values,
         scale=scale_of(facet, scores["rater"][0], scores["value"]),
         seed=seed,

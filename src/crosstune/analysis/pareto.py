@@ -28,7 +28,7 @@ COSTS = {
 }
 """Objectives that are costs, of one run and of one answer; lower is better. All others are names of facets."""
 QUALITY = ("helpfulness", "usable", "relevance")
-"""Facets of quality, of which the first that was rated is used by default."""
+"""Facets of quality, of which the first that was rated, and not the same everywhere, is used by default."""
 _TIE = 1e-9
 
 Booleans = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -48,7 +48,10 @@ class Front:
 def default_objectives(tables: StudyTables) -> tuple[str, ...]:
     """Quality and correct language where they were rated, and a cost: seconds of training, else tokens of an answer."""
     rated = set(tables.scores["facet"].unique())
-    quality = next((name for name in QUALITY if name in rated), None)
+    values = dict(tables.scores.group_by("facet").agg(pl.col("value").drop_nulls().n_unique()).iter_rows())
+    of_quality = [name for name in QUALITY if name in rated]
+    # Where all answers are cut off, none is usable, and that sets nothing apart.
+    quality = next((name for name in of_quality if values[name] > 1), of_quality[0] if of_quality else None)
     language = "correct_language" if "correct_language" in rated else None
     cost = "training_seconds" if tables.curves["seconds"].is_not_null().any() else "answer_tokens"
     return tuple(name for name in (quality, language, cost) if name)

@@ -31,6 +31,7 @@ from crosstune.analysis.bootstrap import CONFIDENCE, LEAST_CARRYING, LEAST_CLUST
 from crosstune.analysis.facets import FACETS, facet, scale_of
 from crosstune.errors import InvalidData, did_you_mean
 from crosstune.languages import languages
+from crosstune.records import MODIFIER_SIGN
 
 Array = NDArray[np.float64]
 
@@ -116,7 +117,9 @@ def _facet_summary(scores: pl.LazyFrame, name: str, keys: list[str], cluster: st
     cell = [*keys, "rater"]
     frame = scores.select(
         *{*keys, *(set(_ANSWER) & set(scores.collect_schema().names())), "rater", "value", "reason"},
-        (pl.col(cluster).str.replace(r"\+.*$", "") if cluster == "prompt_id" else pl.col(cluster)).alias("_cluster"),
+        (pl.col(cluster).str.splitn(MODIFIER_SIGN, 2).struct[0] if cluster == "prompt_id" else pl.col(cluster)).alias(
+            "_cluster"
+        ),
     ).collect()
     counts = frame.group_by(cell, maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("n"), pl.col("value").count().cast(pl.Int64).alias("n_scored")

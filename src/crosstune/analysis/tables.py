@@ -6,9 +6,11 @@ from typing import Any
 
 import polars as pl
 
+from crosstune.analysis.facets import COMPOSITE_PREFIX, FACETS, Facet
+from crosstune.analysis.facets import facet as facet_of
 from crosstune.errors import InvalidData
 from crosstune.records import Prompt, Response, Score
-from crosstune.storage.tables import table_schema
+from crosstune.storage.tables import Record, in_current_form, table_schema
 
 CELLS_SCHEMA = pl.Schema(
     {
@@ -37,6 +39,7 @@ CURVES_SCHEMA = pl.Schema(
 """One row an optimizer update; `tokens` and `seconds` count from the start of the training."""
 
 _ANSWER = ["run", "prompt_id", "language"]
+_RECORDS: dict[str, type[Record]] = {"prompts": Prompt, "responses": Response, "scores": Score}
 
 
 def _with_columns_of(name: str, frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
@@ -66,7 +69,8 @@ class StudyTables:
 
     Raises:
         InvalidData: a column is missing, a row stands twice, a score has neither a value nor a reason (or both), or
-            a score or an answer belongs to no run of `cells`.
+            a score or an answer belongs to no run of `cells`. Or a table is of a newer schema version than this
+            crosstune knows; scores of an older one get the columns that they lack.
     """
 
     cells: pl.DataFrame
@@ -89,6 +93,9 @@ class StudyTables:
     pruned: pl.DataFrame = field(default_factory=pl.DataFrame)
     """`pruning.PRUNED_SCHEMA`: how configurations did on the way, where some were left out early; else empty."""
 
+    facets: Mapping[str, Facet] = field(default_factory=dict)
+    """Facets of this study's own, such as composites; all others stand in `facets.FACETS`."""
+
     def __post_init__(self) -> None:
         for name, schema, key in (
             ("cells", CELLS_SCHEMA, ["run"]),
@@ -97,7 +104,10 @@ class StudyTables:
             ("scores", table_schema(Score), [*_ANSWER, "rater", "facet"]),
             ("curves", CURVES_SCHEMA, ["run", "step"]),
         ):
-            frame = _with_columns_of(name, getattr(self, name), schema)
+            frame = getattr(self, name)
+            if name in _RECORDS:
+                frame = in_current_form(_RECORDS[name], frame, f"the table of {name}")
+            frame = _with_columns_of(name, frame, schema)
             _refuse_repeated(name, frame, key)
             object.__setattr__(self, name, frame)
         wrong = self.scores.filter(pl.col("value").is_null() == pl.col("reason").is_null())
@@ -111,3 +121,11 @@ class StudyTables:
             unknown = set(getattr(self, name)["run"]) - set(self.cells["run"])
             if unknown:
                 raise InvalidData(f"the table of {name} has runs that are not in cells: {', '.join(sorted(unknown))}")
+
+    def facet(self, name: str) -> Facet:
+        """What is known of a facet: what this study says of it, else the table of all facets."""
+        if name in self.facets or name in FACETS:
+            return self.facets.get(name) or FACETS[name]
+        raters = self.scores.filter(pl.col("facet") == name)["rater"].unique()
+        made = raters.filter(raters.str.starts_with(COMPOSITE_PREFIX))
+        return facet_of(name, None if made.is_empty() else made[0])

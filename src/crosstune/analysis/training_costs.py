@@ -77,10 +77,15 @@ def answering_costs(tables: StudyTables) -> pl.DataFrame:
 
     Returns:
         configuration, answers, completion_tokens (mean of an answer), seconds (in all), tokens_per_second, at_limit
-        (answers cut off by the limit of new tokens).
+        (answers cut off by the limit of new tokens), api. Calls of a model behind an API (`api`) run side by side, so
+        its seconds are those of all calls added up, more than passed, and tokens_per_second is the speed within a call.
     """
-    labels = {run: item.label for item in configurations(tables.cells) for run in item.runs}
-    order = pl.DataFrame({"configuration": list(dict.fromkeys(labels.values()))}, schema={"configuration": pl.String()})
+    found_in_cells = configurations(tables.cells)
+    labels = {run: item.label for item in found_in_cells for run in item.runs}
+    order = pl.DataFrame(
+        {"configuration": [item.label for item in found_in_cells], "api": [item.api for item in found_in_cells]},
+        schema={"configuration": pl.String(), "api": pl.Boolean()},
+    )
     seconds, tokens = pl.col("seconds").sum(), pl.col("completion_tokens").sum()
     found = (
         tables.responses.with_columns(
@@ -95,4 +100,5 @@ def answering_costs(tables: StudyTables) -> pl.DataFrame:
             (pl.col("ending") == "length").sum().alias("at_limit"),
         )
     )
-    return order.join(found, on="configuration", how="inner", maintain_order="left")
+    joined = order.join(found, on="configuration", how="inner", maintain_order="left")
+    return joined.select(*found.columns, "api")

@@ -29,7 +29,8 @@ BaseModelOption = Annotated[
     typer.Option(
         "--base-model",
         metavar="OWNER/NAME",
-        help="What the hub calls the base model. Default: as the study names it, without folders.",
+        help="What the hub calls the base model. Default: its name there where crosstune knows it, else as the study "
+        "names it, without folders.",
         show_default=False,
     ),
 ]
@@ -68,8 +69,15 @@ def card(
 
 def card_text(run: "TunedRun", *, title: str | None, base_model: str | None, licence: str | None) -> str:
     """The card of a run."""
+    from crosstune.models.packaged import PACKAGED_MODELS
     from crosstune.reporting.model_card import model_card
 
+    model = run.cell.base_model
     return model_card(
-        run.tables, run.name, base_model=base_model or run.base_model, title=title or run.name, license=licence
+        run.tables,
+        run.name,
+        base_model=base_model or run.base_model,
+        title=title or run.name,
+        license=licence,
+        weights=PACKAGED_MODELS[model.location].description if model.kind == "packaged" else None,
     )

@@ -61,8 +61,9 @@ def compare(
 
     Only prompts that both have count. P-values are corrected by Holm's method for the number of comparisons in a facet.
     """
+    from crosstune.analysis.composite_config import USABLE
     from crosstune.cli.score_sources import read_source
-    from crosstune.study.comparison import USABLE, compare_sides, facets_in_order, with_usable
+    from crosstune.study.comparison import Compared, compare_sides, facets_in_order, with_usable
 
     wanted = _names(facets, ",")
     measured = None if USABLE in wanted else wanted or None
@@ -74,7 +75,10 @@ def compare(
     sides = [with_usable(side) for side in sides] if USABLE in wanted else sides
     there = facets_in_order(*(side.scores for side in sides))
     groups = None if by is None else _groups(sources, sides, by)
-    compared = compare_sides(sides, pairs, _known(wanted, there) or there, groups=groups, seed=seed)
+    apart = _defined_differently(sources)
+    named = [name for name in _known(wanted, there) or there if name not in apart]
+    compared = compare_sides(sides, pairs, named, groups=groups, seed=seed)
+    compared = Compared(compared.rows, {**compared.not_compared, **apart})
     if as_json:
         typer.echo(json.dumps(_result(compared, pairs, by, left_out), ensure_ascii=False, indent=1))
         return
@@ -174,6 +178,19 @@ def _without_different_prompts(sides: "list[Side]", sources: "list[Source]") -> 
         return sides, 0
     kept = [Side(side.name, side.scores.join(different, on=["prompt_id", "language"], how="anti")) for side in sides]
     return kept, len(different)
+
+
+def _defined_differently(sources: "list[Source]") -> dict[str, str]:
+    """Composites that two studies make of different conditions, with what they are."""
+    facets = [source.tables.facets for source in sources if source.tables is not None]
+    if len(facets) < 2:
+        return {}
+    first, second = facets
+    return {
+        name: f"it is {first[name].explanation} in the one and {second[name].explanation} in the other"
+        for name in first
+        if name in second and first[name] != second[name]
+    }
 
 
 def _require_common(sides: "list[Side]", pairs: list[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 def show_comparison(compared: "Compared", pairs: Sequence[tuple[str, str]], by: str | None, left_out: int) -> None:
     """Prints one table a facet."""
-    from crosstune.study.comparison import rated_facet
+    from crosstune.analysis.facets import facet as facet_of
 
     letters = _letters(pairs)
     for name, letter in letters.items():
@@ -26,7 +26,7 @@ def show_comparison(compared: "Compared", pairs: Sequence[tuple[str, str]], by: 
     several = len(pairs) > 1
     small: dict[str, None] = {}
     for facet, rows in rows_of.items():
-        known = rated_facet(facet)
+        known = facet_of(facet, rows[0]["rater"])
         arrow = {"higher": " ↑", "lower": " ↓", None: ""}[known.better]
         unit = ", %" if known.is_share else ""
         console.print(f"\n[bold]{plain(facet)}{unit}{arrow}[/bold] [dim]by {plain(rows[0]['rater'])}[/dim]")

@@ -141,8 +141,9 @@ def _of_file(file: Path) -> list[tuple[str, str]]:
 
 def _measures(rules: "list[Rule]", earlier: "dict[str, Side] | None") -> list[str] | None:
     """Of answers, what is measured: what the rules are about, or else the baseline, as far as it is measured at all."""
+    from crosstune.analysis.composite_config import USABLE
     from crosstune.scoring.score import SCORERS
-    from crosstune.study.comparison import USABLE, facets_in_order
+    from crosstune.study.comparison import facets_in_order
 
     wanted = {rule.facet for rule in rules}
     if not wanted and earlier is not None:
@@ -156,7 +157,7 @@ class _Sides:
     """The scores of configurations by name, each made once."""
 
     def __init__(self, source: "Source", run: str | None, facets: set[str]) -> None:
-        from crosstune.study.comparison import USABLE
+        from crosstune.analysis.composite_config import USABLE
 
         self._source = source
         self._run = run
@@ -190,15 +191,16 @@ class _Sides:
 
 def _against(earlier: "dict[str, Side]", rules: "list[Rule]", sides: _Sides, allow: float) -> "list[BaselineVerdict]":
     """What the rules are about against the baseline; without rules, every facet in every language."""
+    from crosstune.analysis.facets import facet as facet_of
     from crosstune.errors import InvalidData
     from crosstune.study.baseline import no_worse
-    from crosstune.study.comparison import facets_in_order, rated_facet
+    from crosstune.study.comparison import facets_in_order
     from crosstune.study.gate import EVERY
 
     wanted = list(dict.fromkeys((rule.configuration, rule.facet, rule.selector) for rule in rules))
     if not wanted:
         there = facets_in_order(*(side.scores for side in earlier.values()))
-        wanted = [(None, facet, EVERY) for facet in there if rated_facet(facet).better is not None]
+        wanted = [(None, facet, EVERY) for facet in there if facet_of(facet).better is not None]
     found = []
     for name, facet, selector in wanted:
         now = sides.of(name)

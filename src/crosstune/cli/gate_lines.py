@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from crosstune.study.comparison import rated_facet
+from crosstune.analysis.facets import Facet
+from crosstune.analysis.facets import facet as facet_of
 
 if TYPE_CHECKING:
     from crosstune.study.baseline import BaselineVerdict
@@ -15,7 +16,7 @@ _LONGEST_LIST = 6
 
 def rule_line(verdict: "Verdict") -> str:
     """A rule with the level, its interval, how many answers it is of, and what is missing."""
-    rule = verdict.rule
+    rule, facet = verdict.rule, facet_of(verdict.rule.facet, verdict.rater)
     of = f" ({verdict.configuration})"
     if verdict.why_not is not None:
         return f"{rule.text}{of}: {verdict.why_not}"
@@ -24,14 +25,14 @@ def rule_line(verdict: "Verdict") -> str:
         (reading,) = verdict.readings
         name = f"{reading.language}: " if rule.selector == "worst" and reading.language else ""
         why = f"; {reading.why_not}" if reading.why_not and reading.level is not None else ""
-        return f"{rule.text}{of}: {name}{_reading(rule.facet, reading)}{why}"
+        return f"{rule.text}{of}: {name}{_reading(facet, reading)}{why}"
     if not failed:
         number = len(verdict.readings)
         sign = 1 if rule.wants_high else -1
         nearest = min(verdict.readings, key=lambda each: sign * (each.level or 0.0))
-        nearest_told = f"{nearest.language} {_reading(rule.facet, nearest)}"
+        nearest_told = f"{nearest.language} {_reading(facet, nearest)}"
         return f"{rule.text}{of}: all {number} languages; nearest: {nearest_told}"
-    told = [f"{each.language} {_reading(rule.facet, each)}{_why(each)}" for each in failed[:_LONGEST_LIST]]
+    told = [f"{each.language} {_reading(facet, each)}{_why(each)}" for each in failed[:_LONGEST_LIST]]
     more = f"; and {len(failed) - _LONGEST_LIST} more" if len(failed) > _LONGEST_LIST else ""
     return f"{rule.text}{of}: {len(failed)} of {len(verdict.readings)} languages do not: {'; '.join(told)}{more}"
 
@@ -44,21 +45,21 @@ def _why(reading: "Reading") -> str:
 
 def baseline_line(verdict: "BaselineVerdict") -> str:
     """A comparison with the baseline."""
-    language = verdict.language or "mean"
+    language, facet = verdict.language or "mean", facet_of(verdict.facet, verdict.rater)
     head = f"{verdict.facet}[{language}] no worse than the baseline ({verdict.configuration})"
     if verdict.difference is None or verdict.level is None or verdict.before is None:
         return f"{head}: {verdict.why_not}"
-    levels = f"{_number(verdict.facet, verdict.level)} now, {_number(verdict.facet, verdict.before)} before"
+    levels = f"{_number(facet, verdict.level)} now, {_number(facet, verdict.before)} before"
     interval = ""
     if verdict.low is not None and verdict.high is not None:
-        low, high = (_number(verdict.facet, end, sign=True) for end in (verdict.low, verdict.high))
+        low, high = (_number(facet, end, sign=True) for end in (verdict.low, verdict.high))
         interval = f" ({low} to {high})"
     shared = f"{verdict.n} shared prompts" if verdict.n else "no shared prompt"
     why = f"; {verdict.why_not}" if verdict.why_not else ""
-    return f"{head}: {levels}, {_number(verdict.facet, verdict.difference, sign=True)}{interval}, {shared}{why}"
+    return f"{head}: {levels}, {_number(facet, verdict.difference, sign=True)}{interval}, {shared}{why}"
 
 
-def _reading(facet: str, reading: "Reading") -> str:
+def _reading(facet: Facet, reading: "Reading") -> str:
     if reading.level is None:
         return f"none of {reading.n} answers has a value{_reasons(reading.reasons)}"
     interval = ""
@@ -74,9 +75,9 @@ def _reasons(reasons: Mapping[str, int]) -> str:
     return f" ({told})" if told else ""
 
 
-def _number(facet: str, value: float, *, sign: bool = False) -> str:
+def _number(facet: Facet, value: float, *, sign: bool = False) -> str:
     plus = "+" if sign else ""
-    return f"{value:{plus}.3f}" if rated_facet(facet).is_share else f"{value:{plus}.2f}"
+    return f"{value:{plus}.3f}" if facet.is_share else f"{value:{plus}.2f}"
 
 
 def annotation(message: str) -> str:

@@ -49,7 +49,11 @@ class TunedRun:
 
 
 def public_name(model: "BaseModel") -> str:
-    """What a base model is called where nobody knows this machine's folders."""
+    """What a base model is called where nobody knows this machine's folders: on the hub, where it is known there."""
+    from crosstune.models.packaged import PACKAGED_MODELS
+
+    if model.kind == "packaged":
+        return PACKAGED_MODELS[model.location].hub_id
     return Path(model.location).name if model.kind == "folder" else model.location
 
 

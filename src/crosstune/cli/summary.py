@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from crosstune.analysis.tables import StudyTables
 
 
+MAIN_FACETS = ("usable", "helpfulness", "degeneration", "constraints", "facts")
+"""Beside the one that is selected by and the study's own, what is told of the recommended configuration."""
+
+
 def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
-    """Prints levels by configuration and language with intervals, and what one would choose."""
+    """Prints levels by configuration and language with intervals, what one would choose, and how else that does."""
     from crosstune.analysis.configurations import configurations
-    from crosstune.analysis.facets import facet
     from crosstune.analysis.levels import level_frame, level_grid, mean_level_frame
     from crosstune.analysis.selection import choose_from
     from crosstune.reporting import wording
@@ -26,7 +29,8 @@ def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
     selection = choose_from(tables, by, grid)
     recommended = selection.recommended(over).taken
     languages = list(dict.fromkeys(row["language"] for row in rows))
-    title = f"{by.replace('_', ' ').capitalize()}: share of answers, with 95 % intervals"
+    facet = tables.facet(by)
+    title = f"{facet.title}: {'share of answers' if facet.is_share else 'means'}, with 95 % intervals"
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("configuration", no_wrap=True)
     for language in [*languages, "mean"]:
@@ -48,8 +52,33 @@ def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
         listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
         console.print(f"[dim]Without a score and left out, of {total} answers: {listed}.[/dim]", soft_wrap=True)
     bases = [item for item in configurations(tables.cells) if not item.tuned]
-    console.print(f"\n[bold]{escape(wording.headline(selection, facet(by)))}[/bold]")
-    console.print(escape(" ".join(wording.opening(selection, grid, bases, facet(by)))))
+    console.print(f"\n[bold]{escape(wording.headline(selection, facet))}[/bold]")
+    console.print(escape(" ".join(wording.opening(selection, grid, bases, facet))))
+    if recommended and (others := _other_facets(tables, by, recommended[0])):
+        line = f"“{escape(recommended[0])}”, mean of languages: {others}."
+        console.print(f"[dim]{line}[/dim]", soft_wrap=True)
+
+
+def _other_facets(tables: "StudyTables", by: str, configuration: str) -> str:
+    """Means over languages of what else matters, in one line; empty where nothing else has any."""
+    from crosstune.analysis.levels import facet_scores, level_grid, mean_level_frame
+    from crosstune.analysis.tables import StudyTables
+    from crosstune.reporting.text import level
+
+    own = [name for name in tables.facets if name not in MAIN_FACETS]
+    told = []
+    for name in [*own, *MAIN_FACETS]:
+        if name == by:
+            continue
+        # Of one configuration alone, so that little is resampled.
+        scores = facet_scores(tables, name).filter(configuration=configuration).select(tables.scores.columns)
+        few = StudyTables(tables.cells, tables.prompts, tables.responses.clear(), scores, tables.curves.clear())
+        grid = level_grid(few, name, by="configuration")
+        means = [] if grid is None else mean_level_frame(grid, "configuration")["level"].drop_nulls().to_list()
+        if means:
+            facet = tables.facet(name)
+            told.append(f"{facet.title.lower()} {level(means[0], facet)}{' ↓' if facet.better == 'lower' else ''}")
+    return ", ".join(told)
 
 
 def _level(row: dict[str, Any] | None) -> str:

@@ -28,6 +28,8 @@ class PackagedModel:
     """Finds the files whose bytes, joined, are the GGUF file; raises ImportError or OSError when it cannot."""
     shape: ModelShape
     chat_format: str
+    hub_id: str
+    """What the hub calls the model whose weights these are."""
 
 
 def _package_folder(module: str) -> Path:
@@ -68,8 +70,11 @@ PACKAGED_MODELS: dict[str, PackagedModel] = {
                 head_dim=256,
                 vocab_size=262_144,
                 context_length=32_768,
+                norms_per_layer=4,
+                head_norms=1,
             ),
             chat_format="gemma",
+            hub_id="google/gemma-3-270m",
         ),
         PackagedModel(
             name="smollm2-135m",
@@ -91,6 +96,7 @@ PACKAGED_MODELS: dict[str, PackagedModel] = {
                 context_length=8_192,
             ),
             chat_format="chatml",
+            hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
         ),
     )
 }

@@ -13,7 +13,6 @@ from pathlib import Path
 import polars as pl
 
 from crosstune.analysis.breakdowns import KINDS
-from crosstune.analysis.facets import facet as facet_of
 from crosstune.reporting import text
 from crosstune.reporting.findings import Findings
 from crosstune.reporting.frames import frames
@@ -133,7 +132,7 @@ def report_tables(found: Findings) -> list[ReportTable]:
 
 
 def _levels_table(found: Findings, name: str) -> ReportTable:
-    facet = facet_of(name)
+    facet = found.tables.facet(name)
     rows: dict[str, dict[str, object]] = {}
     for level in found.levels[name].iter_rows(named=True):
         row = rows.setdefault(level["configuration"], {"configuration": level["configuration"]})

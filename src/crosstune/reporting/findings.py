@@ -14,7 +14,6 @@ from crosstune.analysis.choices import Choices, compare_choices
 from crosstune.analysis.comparisons import COMPARISONS_SCHEMA, compare_configurations
 from crosstune.analysis.configurations import Configuration, configurations
 from crosstune.analysis.facets import FACETS, Facet
-from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.factors import factors
 from crosstune.analysis.levels import LevelGrid, level_frame, level_grid, mean_level_frame
 from crosstune.analysis.pareto import Front, pareto_front
@@ -89,7 +88,7 @@ def find(
         over: which of the two choices is the one that the study asks for.
         seed: of the resamples behind the intervals.
     """
-    rated = facet_of(facet)
+    rated = tables.facet(facet)
     found = configurations(tables.cells)
     grid = level_grid(tables, facet, by="configuration", seed=seed)
     selection = choose_from(tables, facet, grid)

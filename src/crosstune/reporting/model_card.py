@@ -14,7 +14,6 @@ from ruamel.yaml import YAML
 
 from crosstune.analysis.configurations import Configuration, configurations, format_learning_rate
 from crosstune.analysis.facets import FACETS
-from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.levels import in_table_order, level_frame, level_grid
 from crosstune.analysis.tables import StudyTables
 from crosstune.errors import InvalidData, did_you_mean
@@ -31,6 +30,7 @@ def model_card(
     base_model: str,
     title: str,
     license: str | None = None,
+    weights: str | None = None,
     further: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> str:
@@ -42,6 +42,7 @@ def model_card(
         base_model: what was tuned, as the hub names it.
         title: of the model.
         license: its short name on the hub, such as `apache-2.0`; None leaves it out.
+        weights: what the base model's weights are, where they are not the hub's own; None: the hub's own.
         further: more entries of the front matter, such as `datasets`.
         seed: of the resamples behind the intervals.
 
@@ -63,15 +64,15 @@ def model_card(
         front["license"] = license
     front |= dict(further or {})
     sets = sorted(tables.prompts["set"].unique().to_list())
-    results = _results(levels, sets)
+    results = _results(tables, levels, sets)
     if results:
         front["model-index"] = [{"name": title, "results": results}]
     parts = [
         f"---\n{_yaml(front)}---",
         f"# {plain(title)}",
-        _what_it_is(tables, configuration, run, base_model),
+        _what_it_is(tables, configuration, run, base_model, weights),
         "## Results",
-        *_result_parts(levels, sets),
+        *_result_parts(tables, levels, sets),
         "## What these numbers are",
         _method(tables, configuration),
     ]
@@ -103,14 +104,14 @@ def _levels(tables: StudyTables, run: str, configuration: Configuration, seed: i
     return found
 
 
-def _results(levels: dict[str, pl.DataFrame], sets: list[str]) -> list[dict[str, Any]]:
+def _results(tables: StudyTables, levels: dict[str, pl.DataFrame], sets: list[str]) -> list[dict[str, Any]]:
     """The hub's form: a result a language, with a metric a facet."""
     metrics: dict[str, list[dict[str, Any]]] = {}
     for name, frame in levels.items():
         for row in frame.filter(~pl.col("is_base"), pl.col("level").is_not_null()).iter_rows(named=True):
             metric: dict[str, Any] = {
                 "type": name,
-                "name": facet_of(name).title,
+                "name": tables.facet(name).title,
                 "value": round(row["level"], 4),
                 "args": {"rater": row["rater"], "answers": row["n"], "rated": row["n_scored"]},
             }
@@ -128,7 +129,7 @@ def _results(levels: dict[str, pl.DataFrame], sets: list[str]) -> list[dict[str,
     ]
 
 
-def _result_parts(levels: dict[str, pl.DataFrame], sets: list[str]) -> list[str]:
+def _result_parts(tables: StudyTables, levels: dict[str, pl.DataFrame], sets: list[str]) -> list[str]:
     if not levels:
         return ["No answer of this run could be rated, so there is no result."]
     codes = in_table_order([code for frame in levels.values() for code in frame["language"]])
@@ -137,7 +138,7 @@ def _result_parts(levels: dict[str, pl.DataFrame], sets: list[str]) -> list[str]
     for is_base, head in ((False, ""), (True, "The untuned base model, for comparison:")):
         rows = []
         for name, frame in levels.items():
-            facet = facet_of(name)
+            facet = tables.facet(name)
             better = {"higher": " ↑", "lower": " ↓", None: ""}[facet.better]
             row: dict[str, Any] = {"facet": facet.title + better}
             for level in frame.filter(pl.col("is_base") == is_base).iter_rows(named=True):
@@ -148,14 +149,17 @@ def _result_parts(levels: dict[str, pl.DataFrame], sets: list[str]) -> list[str]
         if rows:
             columns = [Column("facet", "Facet", is_head=True), *language_columns(codes, "level", mean=False)]
             parts += [head] if head else []
-            parts.append(markdown_table(table("results", "Results", columns, rows, facet_of(next(iter(levels))))))
+            parts.append(markdown_table(table("results", "Results", columns, rows, tables.facet(next(iter(levels))))))
     return parts
 
 
-def _what_it_is(tables: StudyTables, configuration: Configuration, run: str, base_model: str) -> str:
+def _what_it_is(
+    tables: StudyTables, configuration: Configuration, run: str, base_model: str, weights: str | None
+) -> str:
     if not configuration.tuned:
         return f"{plain(base_model)}, untuned."
-    facts = [f"data: {plain(configuration.instructions)}", f"adaptation: {plain(configuration.adaptation)}"]
+    facts = [f"weights it was tuned from: {plain(weights)}"] if weights else []
+    facts += [f"data: {plain(configuration.instructions)}", f"adaptation: {plain(configuration.adaptation)}"]
     if configuration.learning_rate is not None:
         facts.append(f"learning rate: {format_learning_rate(configuration.learning_rate)}")
     seed = tables.cells.filter(run=run)["seed"][0]

@@ -19,7 +19,6 @@ import polars as pl
 
 from crosstune.analysis.configurations import Configuration
 from crosstune.analysis.facets import Facet
-from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.levels import choose_rater, in_table_order
 from crosstune.analysis.tables import StudyTables
 from crosstune.reporting import text
@@ -118,7 +117,7 @@ def _pieces(
             {"code": code, "name": text.language_name(code), "direction": text.direction(code)} for code in codes
         ],
         "prompts": [_prompt(name, codes, prompts) for name in taken],
-        "raters": [{"facet": name, "rater": rater, **_scale(name)} for name, rater in raters],
+        "raters": [{"facet": name, "rater": rater, **_scale(tables.facet(name))} for name, rater in raters],
         "endings": [text.ending(name) for name in endings],
         **{column: numbered[column].to_list() for column in ("p", "l", "r", "t")},
         "e": _numbers(numbered["ending"], endings),
@@ -147,8 +146,7 @@ def _pack(content: Any) -> str:
     return base64.b64encode(gzip.compress(document, 6, mtime=0)).decode()
 
 
-def _scale(name: str) -> dict[str, Any]:
-    facet = facet_of(name)
+def _scale(facet: Facet) -> dict[str, Any]:
     return {
         "title": facet.title,
         "share": facet.is_share,

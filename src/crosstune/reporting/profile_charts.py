@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from crosstune.analysis.configurations import Configuration
 from crosstune.analysis.facets import Facet
-from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.levels import LevelGrid
 from crosstune.reporting.charts import draw, estimate_words
 from crosstune.reporting.findings import Findings
@@ -66,24 +65,24 @@ def profile_panels(found: Findings) -> list[tuple[str, Markup]]:
 
     Only facets on a known scale; each is drawn from its lowest value to its highest.
     """
-    names = [name for name in found.levels if facet_of(name).scale is not None]
-    if len(names) < 2 or not found.shown:
+    facets = {name: facet for name in found.levels if (facet := found.tables.facet(name)).scale is not None}
+    if len(facets) < 2 or not found.shown:
         return []
     levels = {
         (name, row["configuration"], row["language"]): row
-        for name in names
+        for name in facets
         for row in found.levels[name].filter(pl.col("configuration").is_in(found.shown)).iter_rows(named=True)
     }
     panels = []
     for code in found.languages:
         rows = [
             row
-            for name in names
+            for name, facet in facets.items()
             for place, label in enumerate(found.shown)
-            if (row := _point(levels.get((name, label, code)), facet_of(name), place)) is not None
+            if (row := _point(levels.get((name, label, code)), facet, place)) is not None
         ]
         if rows:
-            titles = [_title(facet_of(name)) for name in names]
+            titles = [_title(facet) for facet in facets.values()]
             panels.append((language_name(code), _profile(rows, titles, language_name(code))))
     return panels
 

@@ -15,10 +15,11 @@ from crosstune.analysis.bootstrap import CONFIDENCE, DRAWS, LEAST_CARRYING, LEAS
 from crosstune.analysis.breakdowns import KINDS
 from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
 from crosstune.analysis.found_languages import found_languages
-from crosstune.analysis.levels import instruction, level_grid
+from crosstune.analysis.levels import level_grid
 from crosstune.analysis.selection import Over
 from crosstune.analysis.tables import StudyTables
 from crosstune.analysis.training_costs import FINAL_SHARE
+from crosstune.records import instruction_of
 from crosstune.reporting import charts, tabular, text, wording
 from crosstune.reporting.answers import MOST_ANSWERS, answer_browser
 from crosstune.reporting.findings import Findings, find
@@ -144,7 +145,7 @@ def render_findings(
             opening=said.opening,
             caveats=said.caveats,
             languages=found.languages,
-            instructions=len({instruction(name) for name in tables.responses["prompt_id"].unique()}),
+            instructions=len({instruction_of(name) for name in tables.responses["prompt_id"].unique()}),
             panels=charts.level_panels(grid, facet, found.tuned, found.bases) if grid else [],
             series=levels.series(found.tuned, grid),
             heat_map=heat_map(grid, facet, found.configurations) if grid else None,

@@ -133,6 +133,7 @@ REASONS = {
     "no_case": "no letters that have capitals",
     "needs_judge": "needs a judge",
     "unsupported_language": "language not supported by the measure",
+    "missing_part": "a part of it has no value, and the others do not decide",
 }
 """Reasons for a reader; one that is not here is shown by its name."""
 

@@ -71,7 +71,7 @@ def to_row(record: Record) -> dict[str, Any]:
 def _build(annotation: Any, value: Any) -> Any:
     origin = get_origin(annotation)
     if value is None:
-        return None
+        return () if origin is tuple else None  # a list that nobody wrote down, see `in_current_form`
     if origin in (UnionType, Union):
         (inner,) = [part for part in get_args(annotation) if part is not NoneType]
         return _build(inner, value)
@@ -94,27 +94,74 @@ def from_rows(record: type[R], rows: Iterable[dict[str, Any]], where: str) -> li
         where: named in errors.
 
     Raises:
-        InvalidData: another schema version, or a missing or unknown column.
+        InvalidData: a schema version that cannot be read, or a missing or unknown column.
     """
     hints = get_type_hints(record)
     names = {f.name for f in dataclasses.fields(record)}
     records = []
     for number, row in enumerate(rows, start=1):
         version = row.get("schema_version")
-        if version != record.SCHEMA_VERSION:
+        _refuse_version(record, version, f"{where}, row {number}")
+        there = set(row) - {"schema_version"}
+        added = _with_default(record) if version != record.SCHEMA_VERSION else set()
+        if there - names or names - there - added:
             raise InvalidData(
-                f"{record.__name__} rows have schema version {version}; this crosstune reads {record.SCHEMA_VERSION}",
-                where=f"{where}, row {number}",
-                hint="run the step that writes it again",
-            )
-        if set(row) - {"schema_version"} != names:
-            difference = sorted((set(row) - {"schema_version"}) ^ names)
-            raise InvalidData(
-                f"columns differ from {record.__name__}: {', '.join(difference)}",
+                f"columns differ from {record.__name__}: {', '.join(sorted(there - names | names - there - added))}",
                 where=f"{where}, row {number}",
             )
-        records.append(record(**{name: _build(hints[name], row[name]) for name in names}))
+        records.append(record(**{name: _build(hints[name], row[name]) for name in names & there}))
     return records
+
+
+def _versions(record: type[R]) -> range:
+    """The schema versions that can be read."""
+    return range(getattr(record, "OLDEST_SCHEMA_VERSION", record.SCHEMA_VERSION), record.SCHEMA_VERSION + 1)
+
+
+def _refuse_version(record: type[R], version: Any, where: str) -> None:
+    current, oldest = record.SCHEMA_VERSION, _versions(record).start
+    if version in _versions(record):
+        return
+    is_newer = isinstance(version, int) and version > current
+    reads = f"{current}" if oldest == current else f"{oldest} to {current}"
+    raise InvalidData(
+        f"{record.__name__} rows have schema version {version}; this crosstune reads {reads}",
+        where=where,
+        hint="use the crosstune that wrote them, or a newer one" if is_newer else "run the step that writes it again",
+    )
+
+
+def _with_default(record: type[R]) -> set[str]:
+    """Fields that a record may lack; later versions may have added these alone."""
+    return {f.name for f in dataclasses.fields(record) if f.default is not dataclasses.MISSING}
+
+
+def in_current_form(record: type[R], frame: pl.DataFrame, where: str) -> pl.DataFrame:
+    """A table with the columns of this version: what an older one lacks is null, which is to say not known.
+
+    Args:
+        record: the record type.
+        frame: its rows; further columns stay. Without a column `schema_version` it is taken to be current.
+        where: named in errors.
+
+    Returns:
+        The same rows. A table of a version too old to be filled up stays as it is.
+
+    Raises:
+        InvalidData: a row has a newer schema version.
+    """
+    if "schema_version" not in frame.columns or frame.is_empty():
+        return frame
+    versions = frame["schema_version"].unique().to_list()
+    for version in versions:
+        if version is not None and version > record.SCHEMA_VERSION:
+            _refuse_version(record, version, where)
+    if versions == [record.SCHEMA_VERSION] or not set(versions) <= set(_versions(record)):
+        return frame
+    schema = table_schema(record)
+    lacking = [name for name in schema.names() if name in _with_default(record) and name not in frame.columns]
+    added = [pl.lit(None, dtype=schema[name]).alias(name) for name in lacking]
+    return frame.with_columns(added)
 
 
 def to_frame(record: type[R], records: Sequence[R]) -> pl.DataFrame:
@@ -155,6 +202,19 @@ def read_frame(path: Path) -> pl.DataFrame:
         raise StorageFailure(
             f"damaged table ({error})", where=str(path), hint="delete its folder and run the study again"
         ) from error
+
+
+def read_current(path: Path, record: type[R]) -> pl.DataFrame:
+    """Reads a Parquet file of records as this version has them, see `in_current_form`.
+
+    Raises:
+        StorageFailure: the file is missing or damaged.
+        InvalidData: it has a newer schema version.
+    """
+    frame = in_current_form(record, read_frame(path), str(path))
+    names = table_schema(record).names()
+    # In one order, so that tables of several versions can be joined.
+    return frame.select(names) if set(frame.columns) == set(names) else frame
 
 
 def read_table(path: Path, record: type[R]) -> list[R]:

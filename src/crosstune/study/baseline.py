@@ -13,7 +13,7 @@ give twelve times as many false alarms.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from typing import Any
 import polars as pl
 
 from crosstune.analysis.bootstrap import Interval
+from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.levels import in_table_order, level_grid
 from crosstune.errors import InvalidData
 from crosstune.records import Score
 from crosstune.storage.atomic import write_atomic
 from crosstune.storage.tables import table_schema
-from crosstune.study.comparison import SIGNIFICANT, Side, compare_sides, facets_in_order, rated_facet, side_tables
+from crosstune.study.comparison import SIGNIFICANT, Side, compare_sides, facets_in_order, side_tables
 from crosstune.study.gate import EVERY, MEAN, WORST, Levels
 
 VERSION = 1
@@ -129,6 +130,8 @@ class BaselineVerdict:
     holds: bool
     why_not: str | None
     """A clause for a reader."""
+    rater: str | None = None
+    """Whose scores; None where nothing is compared."""
 
 
 def no_worse(
@@ -166,7 +169,7 @@ def no_worse(
         # A language that is gone is a reason to look; a new one has nothing that it could be worse than.
         wanted = list(in_table_order([*both, *earlier.languages]))
     elif selector == WORST:
-        sign = -1.0 if rated_facet(facet).better == "lower" else 1.0
+        sign = -1.0 if facet_of(facet).better == "lower" else 1.0
         wanted = [min(rated_now, key=lambda code: sign * frames.languages[code]["level"])] if rated_now else []
     else:
         wanted = [selector]
@@ -189,7 +192,7 @@ def no_worse(
         row = rows.get(language)
         if row is None or row["difference"] is None:
             row = _unpaired(sides, facet, frames.rater, language)
-        found.append(_verdict(now.name, facet, language, row, allow))
+        found.append(replace(_verdict(now.name, facet, language, row, allow), rater=frames.rater))
     return found
 
 
@@ -220,7 +223,7 @@ def _limits(first: Interval, second: Interval) -> tuple[float | None, float | No
 
 
 def _verdict(name: str, facet: str, language: str | None, row: Mapping[str, Any], allow: float) -> BaselineVerdict:
-    lower_is_better = rated_facet(facet).better == "lower"
+    lower_is_better = facet_of(facet).better == "lower"
     difference, low, high = row["difference"], row["low"], row["high"]
     why = None
     if difference is None:

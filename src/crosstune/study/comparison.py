@@ -5,15 +5,15 @@ statistics are those of `analysis.comparisons`; this part lays sides out as it w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from crosstune.analysis.comparisons import compare_configurations
-from crosstune.analysis.composite import composite_scores, default_composite
+from crosstune.analysis.composite import USABLE, composite_scores, default_composite
 from crosstune.analysis.configurations import configurations
-from crosstune.analysis.facets import FACETS, Facet
+from crosstune.analysis.facets import FACETS
 from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.levels import choose_rater_of
 from crosstune.analysis.significance import holm
@@ -22,8 +22,6 @@ from crosstune.analysis.tables import CELLS_SCHEMA, StudyTables
 SIGNIFICANT = 0.05
 """Corrected p-values below it show a difference."""
 
-USABLE = "usable"
-"""The composite facet that may be asked for though nobody rates it (see `analysis.composite.default_composite`)."""
 NOT_SHOWN, TOO_FEW, DIFFERS = "not shown to differ", "too few prompts", "differs"
 
 
@@ -74,11 +72,6 @@ def side_tables(sides: Sequence[Side]) -> SideTables:
     )
     labels = {sides[int(item.base_model)].name: item.label for item in configurations(tables.cells)}
     return SideTables(tables, labels)
-
-
-def rated_facet(name: str) -> Facet:
-    """The facet of this name; the composite is a share though it stands in no table."""
-    return replace(facet_of(name), is_share=True, lowest=0.0, highest=1.0) if name == USABLE else facet_of(name)
 
 
 def with_usable(side: Side) -> Side:
@@ -209,7 +202,7 @@ def verdict(row: Mapping[str, Any]) -> str:
         return TOO_FEW
     if row["p_holm"] >= SIGNIFICANT:
         return NOT_SHOWN
-    better = rated_facet(row["facet"]).better
+    better = facet_of(row["facet"], row["rater"]).better
     if better is None:
         return DIFFERS
     name: str = row["first"] if (row["difference"] > 0) == (better == "higher") else row["second"]

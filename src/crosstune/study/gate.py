@@ -19,11 +19,12 @@ from typing import Any, Literal
 import polars as pl
 
 from crosstune.analysis.bootstrap import LEAST_CLUSTERS
-from crosstune.analysis.facets import FACETS
+from crosstune.analysis.facets import FACETS, Facet
+from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.levels import LevelGrid, level_frame, level_grid, mean_level_frame
 from crosstune.errors import InvalidStudy, did_you_mean, nearest
 from crosstune.languages import languages as language_table
-from crosstune.study.comparison import USABLE, Side, facets_in_order, rated_facet, side_tables
+from crosstune.study.comparison import Side, facets_in_order, side_tables
 
 Operator = Literal[">=", ">", "<=", "<"]
 EVERY, MEAN, WORST = "*", "mean", "worst"
@@ -53,6 +54,8 @@ class Rule:
     operator: Operator
     bound: float
     sure: bool
+    is_percent: bool = False
+    """Whether the bound was written as a percentage; of a share alone that says something."""
 
     @property
     def wants_high(self) -> bool:
@@ -87,7 +90,7 @@ def parse_rule(text: str, *, where: str | None = None) -> Rule:
         raise wrong("not a rule", f"a rule is {_FORM}")
     facet, selector = head["facet"], head["selector"]
     if not re.fullmatch(r"\w+", facet):
-        raise wrong(f"'{facet}' is not the name of a facet", did_you_mean(facet, [*FACETS, USABLE]))
+        raise wrong(f"'{facet}' is not the name of a facet", did_you_mean(facet, FACETS))
     if selector is None or not selector.strip():
         raise wrong("it does not say which language", f"write {facet}[fr], {facet}[mean], {facet}[worst] or {facet}[*]")
     if re.match(r"(@.*)?=", head["rest"]) and not re.match(r"(@.*)?[<>≥≤]", head["rest"]):
@@ -98,17 +101,25 @@ def parse_rule(text: str, *, where: str | None = None) -> Rule:
     if rest["configuration"] == "":
         raise wrong("nothing follows the @", "write the label of a configuration or the name of a run after it")
     bound = float(rest["number"]) / (100 if rest["percent"] else 1)
-    known = rated_facet(facet)
-    if rest["percent"] and not known.is_share:
-        raise wrong(f"{facet} is no share", f"give a number as the facet has it{_range(known.lowest, known.highest)}")
     if not isfinite(bound):
         raise wrong("the number is too large", "give a level")
+    is_percent = bool(rest["percent"])
+    problem = _off_scale(facet_of(facet), bound, is_percent=is_percent) if facet in FACETS else None
+    if problem is not None:
+        raise wrong(*problem)
+    rule = text.strip(), facet, selector.strip(), rest["configuration"], _PLAIN[rest["operator"]], bound
+    return Rule(*rule, bool(rest["sure"]), is_percent)
+
+
+def _off_scale(known: Facet, bound: float, *, is_percent: bool) -> tuple[str, str] | None:
+    """Why a bound says nothing of a facet, and what would; None where it does."""
     lowest, highest = known.lowest, known.highest
+    if is_percent and not known.is_share:
+        return f"{known.name} is no share", f"give a number as the facet has it{_range(lowest, highest)}"
     if (lowest is not None and bound < lowest) or (highest is not None and bound > highest):
         hint = f"did you mean {bound:g}%?" if known.is_share and 1 < bound <= 100 else "give a number on this scale"
-        raise wrong(f"{facet} is never {bound:g}{_range(lowest, highest)}", hint)
-    operator = _PLAIN[rest["operator"]]
-    return Rule(text.strip(), facet, selector.strip(), rest["configuration"], operator, bound, bool(rest["sure"]))
+        return f"{known.name} is never {bound:g}{_range(lowest, highest)}", hint
+    return None
 
 
 def _range(lowest: float | None, highest: float | None) -> str:
@@ -202,19 +213,14 @@ def judge_rule(rule: Rule, levels: Levels, *, allow_missing: float | None = None
     def fails(why: str) -> Verdict:
         return Verdict(rule, levels.side.name, frames.rater if frames else None, False, (), why)
 
-    if frames is None and rule.facet in levels.facets:
-        return fails("every answer with a score of it should be in another language than its prompt")
     if frames is None:
-        other = nearest(rule.facet, levels.facets)
-        hint = f"; did you mean '{other}'?" if other else f"; there are {', '.join(levels.facets) or 'none at all'}"
-        return fails(f"there are no scores of '{rule.facet}'{hint}")
-    if rule.selector in (EVERY, WORST):
-        rows = list(frames.languages.values())
-    elif rule.selector == MEAN:
-        rows = [frames.mean]
-    elif rule.selector in frames.languages:
-        rows = [frames.languages[rule.selector]]
-    else:
+        return fails(_why_no_levels(rule.facet, levels.facets))
+    # A facet of a study's own is known by its scores alone.
+    problem = _off_scale(facet_of(rule.facet, frames.rater), rule.bound, is_percent=rule.is_percent)
+    if problem is not None:
+        return fails("; ".join(problem))
+    rows = _rows(rule.selector, frames)
+    if not rows:
         there = ", ".join(frames.languages)
         known = rule.selector in language_table()
         return fails(f"no answer {'is' if known else 'can be'} in '{rule.selector}'; there are {there}")
@@ -225,6 +231,23 @@ def judge_rule(rule: Rule, levels: Levels, *, allow_missing: float | None = None
     if rule.selector == WORST:
         return _worst(rule, levels.side.name, frames.rater, readings)
     return Verdict(rule, levels.side.name, frames.rater, all(each.holds for each in readings), tuple(readings), None)
+
+
+def _why_no_levels(facet: str, there: Sequence[str]) -> str:
+    if facet in there:
+        return "every answer with a score of it should be in another language than its prompt"
+    other = nearest(facet, there)
+    hint = f"did you mean '{other}'?" if other else f"there are {', '.join(there) or 'none at all'}"
+    return f"there are no scores of '{facet}'; {hint}"
+
+
+def _rows(selector: str, frames: "_Frames") -> list[dict[str, Any]]:
+    """The levels that a rule is about; none where its language has none."""
+    if selector in (EVERY, WORST):
+        return list(frames.languages.values())
+    if selector == MEAN:
+        return [frames.mean]
+    return [frames.languages[selector]] if selector in frames.languages else []
 
 
 def _worst(rule: Rule, name: str, rater: str, readings: Sequence[Reading]) -> Verdict:

@@ -1,4 +1,4 @@
-"""The finished tables of a study, as polars frames."""
+"""The finished tables of a study, as polars frames: those on the disk, and what people have said since."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from crosstune.analysis.tables import StudyTables
-from crosstune.storage.tables import read_frame
+from crosstune.records import Score
+from crosstune.storage.tables import in_current_form, read_frame
 
 
 def with_people(tables: StudyTables, database: Path) -> StudyTables:
@@ -33,6 +34,7 @@ def read_results(folder: Path) -> StudyTables:
 
     Raises:
         StorageFailure: a table is missing or damaged.
+        InvalidData: a table is of a newer crosstune. Scores of an older one get what they lack.
     """
     names = ("cells", "prompts", "responses", "scores", "curves")
     frames: dict[str, Any] = {name: read_frame(folder / f"{name}.parquet") for name in names}
@@ -41,5 +43,7 @@ def read_results(folder: Path) -> StudyTables:
     facts = folder / "judging.json"
     if not facts.is_file():
         return StudyTables(**frames)
-    frames |= {name: read_frame(folder / f"{name}.parquet") for name in ("checks", "comparisons")}
+    checks = folder / "checks.parquet"
+    frames["checks"] = in_current_form(Score, read_frame(checks), str(checks))
+    frames["comparisons"] = read_frame(folder / "comparisons.parquet")
     return StudyTables(**frames, judging=json.loads(facts.read_text("utf-8")))

@@ -6,7 +6,6 @@ import polars as pl
 
 from crosstune.analysis.bootstrap import LEAST_CLUSTERS
 from crosstune.analysis.choices import Criterion, summarise
-from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.pareto import COSTS
 from crosstune.reporting import text
 from crosstune.reporting.findings import Findings
@@ -134,7 +133,7 @@ def front_table(found: Findings) -> ReportTable:
     columns = [Column("configuration", "Configuration", "label", is_head=True)]
     rows: list[dict[str, Any]] = []
     for name in found.front.objectives if found.front else ():
-        title, kind = _COSTS.get(name, (facet_of(name).title, "level"))
+        title, kind = _COSTS.get(name, (found.tables.facet(name).title, "level"))
         columns.append(Column(name, title, kind))  # type: ignore[arg-type]
     columns += [
         Column("place", "Place"),
@@ -143,7 +142,8 @@ def front_table(found: Findings) -> ReportTable:
     for row in found.front.table.iter_rows(named=True) if found.front else ():
         cells: dict[str, Any] = {"configuration": row["configuration"], "share": row["share_on_front"]}
         for name in found.front.objectives if found.front else ():
-            cells[name] = row[name] if name in COSTS else Estimate(row[name], facet=facet_of(name), is_exact=True)
+            is_cost, of = name in COSTS, found.tables.facet(name)
+            cells[name] = row[name] if is_cost else Estimate(row[name], facet=of, is_exact=True)
         if row["on_front"] is None:
             cells["place"] = f"cannot be said: {_why(row['why_not'])}"
         elif row["on_front"]:

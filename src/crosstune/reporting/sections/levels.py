@@ -6,7 +6,6 @@ from typing import Any
 import polars as pl
 
 from crosstune.analysis.configurations import Configuration
-from crosstune.analysis.facets import facet as facet_of
 from crosstune.analysis.found_languages import FACET as LANGUAGE_FACET
 from crosstune.analysis.found_languages import found_languages
 from crosstune.analysis.levels import LevelGrid, in_table_order, level_frame
@@ -50,7 +49,7 @@ def facet_languages(found: Findings, facet: str) -> list[str]:
 def other_measures(found: Findings) -> list[dict[str, Any]]:
     """The levels of every facet but the chosen one that any answer has a value of, in the table's order."""
     return [
-        {"facet": facet_of(name), "languages": facet_languages(found, name), "rows": level_rows(found, name)}
+        {"facet": found.tables.facet(name), "languages": facet_languages(found, name), "rows": level_rows(found, name)}
         for name in found.levels
         if name != found.facet.name
     ]

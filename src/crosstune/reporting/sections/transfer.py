@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from crosstune.analysis.facets import facet as facet_of
+from crosstune.analysis.facets import Facet
 from crosstune.reporting import text
 from crosstune.reporting.findings import Findings
 from crosstune.reporting.tabular import Column, Estimate, ReportTable, good_side, table
@@ -35,7 +35,7 @@ def facet_profile(found: Findings) -> list[ReportTable]:
                 *language_columns(found.languages, "level"),
             ],
             [
-                _facet_row(name, mine)
+                _facet_row(found.tables.facet(name), mine)
                 for name, levels in found.levels.items()
                 if not (mine := levels.filter(pl.col("configuration") == label)).is_empty()
             ],
@@ -45,8 +45,7 @@ def facet_profile(found: Findings) -> list[ReportTable]:
     ]
 
 
-def _facet_row(name: str, levels: pl.DataFrame) -> dict[str, Any]:
-    facet = facet_of(name)
+def _facet_row(facet: Facet, levels: pl.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = {"facet": facet.title, "better": facet.better or text.NOTHING}
     for level in levels.iter_rows(named=True):
         note = counted(level["n_scored"], level["n"])
