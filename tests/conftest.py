@@ -23,6 +23,20 @@ def tiny_model(tmp_path_factory):
     return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny-llama")
 
 
+@pytest.fixture(scope="session")
+def ray_cluster():
+    """A Ray cluster of three nodes of one CPU each, as processes of their own: one start for all tests that need it."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    node = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
+    for _ in range(2):
+        made.add_node(wait=False, **node)
+    made.wait_for_nodes()
+    yield made
+    made.shutdown()
+
+
 @pytest.fixture
 def reference():
     """The folder of the paper's published files, which are not part of the project; its tests are skipped without."""

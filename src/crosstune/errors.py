@@ -44,6 +44,14 @@ class StorageFailure(CrosstuneError):
     """A result could not be written or read: no space, no permission, or a damaged file."""
 
 
+class StoreUnavailable(CrosstuneError):
+    """The store that machines share cannot be reached, or refuses; what is finished here is finished and kept."""
+
+
+class DamagedInStore(StoreUnavailable):
+    """A finished step in the store that machines share is not what its manifest says; it is made again."""
+
+
 class Busy(CrosstuneError):
     """Another process holds what this one needs."""
 

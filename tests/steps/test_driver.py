@@ -182,6 +182,18 @@ def test_a_step_asks_for_what_it_needs_or_the_most_there_is(needs, options, expe
     assert share_of(needs, nodes, **options) == expected
 
 
+def test_a_step_on_several_gpus_waits_for_one_node_that_has_them(token):
+    needing = step("needing", needs=Needs(cpus=16, gpus=4))
+    nodes = [node("a", cpus=8.0, gpus=2.0), node("b", cpus=8.0, gpus=2.0)]
+    driver, events = drive([step("top", [needing]), step("other")], MadeUp(nodes), token, patience_seconds=0.0)
+    assert {("Failed", "needing"), ("Skipped", "top"), ("Finished", "other")} <= set(events)
+    ((_, error),) = driver.errors
+    assert "it needs 4 GPUs, 8 CPUs, and the nodes have 2 GPUs, 8 CPUs, 8.0 GiB" in str(error)
+    tasks = MadeUp([*nodes, node("c", cpus=32.0, gpus=4.0)])
+    _, events = drive([step("another", needs=Needs(cpus=16, gpus=4))], tasks, token)
+    assert events[-1] == ("Finished", "another") and tasks.handed_over[0][2] == Share(16, 4, 0)
+
+
 def test_without_a_gpu_a_step_runs_on_cores_unless_it_must_not():
     needs, nodes = Needs(cpus=4, gpus=1, memory_bytes=5 * GIB), [node("a")]
     assert share_of(needs, nodes, gpus=None) == Share(2, 0, 5 * GIB)

@@ -18,7 +18,6 @@ from crosstune.steps.step import Needs, Step
 from crosstune.steps.store import State, Store
 
 ray = pytest.importorskip("ray")
-cluster_utils = pytest.importorskip("ray.cluster_utils")
 
 from crosstune.steps.executors import ray as on_ray  # noqa: E402
 
@@ -72,16 +71,9 @@ def step(name, inputs=(), run=None, **options):
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Three nodes of one CPU each, as processes of their own."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args=NODE)
-    for _ in range(2):
-        made.add_node(wait=False, **NODE)
-    made.wait_for_nodes()
-    yield made
-    made.shutdown()
+@pytest.fixture
+def cluster(ray_cluster):
+    return ray_cluster
 
 
 @pytest.fixture

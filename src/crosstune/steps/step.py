@@ -1,7 +1,7 @@
 """A step as data: what it is (kind, version, config, inputs) decides its fingerprint; how it runs does not."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,25 @@ class Needs:
 
 
 @dataclass(frozen=True, eq=False)
+class Together:
+    """How a step shares its work with like ones, such as those whose models differ in little.
+
+    Attributes:
+        key: steps with the same one can work together.
+        most: so many at once; at least 2.
+        subject: what this step's part in the work is.
+        run: does most of the work of several steps ahead, given the workspace and the subject of each; a module-level
+            function. What it leaves there, each step's own `run` must find and go on from, as after an interruption,
+            for that still finishes the step, and does all of its work where this fails.
+    """
+
+    key: str
+    most: int
+    subject: Any
+    run: Callable[[Sequence[Workspace], Sequence[Any]], None]
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """One unit of cached work.
 
@@ -54,6 +73,9 @@ class Step:
         run: does the work; a module-level function or a `functools.partial` of one, so that it can be sent elsewhere.
         labels: what a person wants to read of it in plans and logs; not part of its identity.
         needs: what it makes good use of; not part of its identity.
+        together: how it shares its work, where it can; not part of its identity.
+        reads: of inputs of which it does not read all, the names of the files that it reads; not part of its identity.
+            Only these are brought where the input lies elsewhere.
     """
 
     kind: str
@@ -64,6 +86,8 @@ class Step:
     run: Callable[[Workspace], None]
     labels: Mapping[str, Any] = field(default_factory=dict)
     needs: Needs = Needs()
+    together: Together | None = None
+    reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def identity(self) -> dict[str, Any]:

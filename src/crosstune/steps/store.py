@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from crosstune.errors import StorageFailure
+from crosstune.progress import OnProgress, ignore_progress
 from crosstune.steps.fingerprint import differences
 from crosstune.steps.step import Step
 from crosstune.storage.atomic import full_disk_errors, make_folder, storage_errors, sync_folder, write_atomic
@@ -33,7 +34,7 @@ IDENTITY = "step.json"
 AGAIN = "again.json"
 """A file that a finished step leaves when a later run may better its result, as when an endpoint failed: `{"why": …}`.
 The step is then taken up again, with what it had written, and so is all that builds on it."""
-_MANIFEST_KEYS = {"kind", "version", "config", "inputs", "fingerprint", "files", "started", "seconds"}
+MANIFEST_KEYS = {"kind", "version", "config", "inputs", "fingerprint", "files", "started", "seconds"}
 _DIGEST_UP_TO_BYTES = 64 << 20
 """Larger files (weights) are recorded by size alone: reading 26 GB again to hash them would cost a minute a step."""
 
@@ -107,6 +108,23 @@ class Store:
         """The manifest of a finished step, or None."""
         return read_manifest(self.folder(step))
 
+    def current(self, step: Step) -> dict[str, Any] | None:
+        """The manifest of a finished step wherever it lies, or None."""
+        return self.manifest(step)
+
+    def look(self, steps: Iterable[Step], *, again: bool = False) -> None:
+        """Learns what lies elsewhere of some steps, all at once; nothing does unless a store says otherwise."""
+
+    def open(self, step: Step, on_progress: OnProgress = ignore_progress, *, only: Sequence[str] | None = None) -> Path:
+        """The folder of a finished step, brought here when it lies elsewhere: all of it, or only some files."""
+        return self.folder(step)
+
+    def fetch(self, step: Step, on_progress: OnProgress = ignore_progress) -> None:
+        """Brings a finished step here when it lies elsewhere. Its lock must be held."""
+
+    def send(self, step: Step, on_progress: OnProgress = ignore_progress, *, must: bool = False) -> None:
+        """Has others see a finished step, where that takes more than to have written it. Its lock must be held."""
+
     def damage(self, step: Step) -> str | None:
         """None for a finished step whose files are all there; else what is wrong, `not finished` included."""
         folder = self.folder(step)
@@ -123,7 +141,7 @@ class Store:
             if size != facts["bytes"]:
                 return f"{name} has {size} bytes instead of {facts['bytes']}"
         for name, finished in manifest.get("unsettled_inputs", {}).items():
-            other = self.manifest(step.inputs[name]) if name in step.inputs else None
+            other = self.current(step.inputs[name]) if name in step.inputs else None
             if other is not None and other.get("finished") != finished:
                 return f"its input {name} was taken up again since"
         return None
@@ -158,11 +176,8 @@ class Store:
             self._listed.pop(step.kind, None)  # another process may have finished it under another name meanwhile
             yield
 
-    @contextmanager
-    def writing(self, step: Step) -> Iterator[Path]:
-        """The folder to write a step's output to; on leaving without an error it becomes the finished output.
-
-        An error leaves what was written, for the next try to go on from.
+    def begin(self, step: Step) -> Path:
+        """The folder in which a step's output grows, ready to be written to. Its lock must be held.
 
         Raises:
             StorageFailure: the folder cannot be written.
@@ -176,11 +191,27 @@ class Store:
                 torn.unlink()
             _forget_completion(partial)
             write_atomic(partial / IDENTITY, json.dumps(step.identity, ensure_ascii=False, indent=1))
+        return partial
+
+    @contextmanager
+    def writing(self, step: Step, *, spent: float = 0.0) -> Iterator[Path]:
+        """The folder to write a step's output to; on leaving without an error it becomes the finished output.
+
+        An error leaves what was written, for the next try to go on from.
+
+        Args:
+            step: the step. Its lock must be held.
+            spent: seconds of work that this run did on it before; they are told of as its own.
+
+        Raises:
+            StorageFailure: the folder cannot be written.
+        """
+        partial = self.begin(step)
         started, clock = datetime.now(UTC), time.monotonic()
         with full_disk_errors(partial):
             yield partial
         with storage_errors(partial):
-            self._complete(step, partial, started, time.monotonic() - clock)
+            self._complete(step, partial, started, spent + time.monotonic() - clock)
 
     def _complete(self, step: Step, partial: Path, started: datetime, seconds: float) -> None:
         files = {}
@@ -285,7 +316,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) and manifest.keys() >= _MANIFEST_KEYS else None
+    return manifest if isinstance(manifest, dict) and manifest.keys() >= MANIFEST_KEYS else None
 
 
 def require_finished(store: Store, step: Step) -> Path:
@@ -293,10 +324,12 @@ def require_finished(store: Store, step: Step) -> Path:
 
     Raises:
         StorageFailure: it is not finished, or damaged.
+        StoreUnavailable: it lies in a store that does not give it.
     """
+    folder = store.open(step)
     damage = store.damage(step)
     if damage is not None:
         raise StorageFailure(
             f"{step} cannot be read: {damage}", where=str(store.folder(step)), hint="run the study (again)"
         )
-    return store.folder(step)
+    return folder

@@ -21,6 +21,8 @@ from filelock import FileLock, Timeout
 from crosstune.errors import CrosstuneError
 from crosstune.steps.events import Advanced, Event, Failed, Finished, Found, Started, Waiting
 from crosstune.steps.executors.finish import finish, forget_frames
+from crosstune.steps.executors.node_store import blindness, store_on_node
+from crosstune.steps.shared import SharedStore
 from crosstune.steps.step import Step
 from crosstune.steps.store import MANIFEST, Store
 
@@ -70,13 +72,15 @@ class Attempt:
 
     Attributes:
         step: the step.
-        store: where its inputs lie and its output goes; its root must be the same folder everywhere.
-        token: a file below the root that says so.
+        store: where its inputs lie and its output goes. Its root must be the same folder everywhere, unless there is a
+            remote store beside it: then a machine that does not see the root has one of its own.
+        token: a file below the root that says whether it is seen.
         lost: where earlier attempts died.
         versions: of the libraries on the watching machine; must be the same here.
         found_versions: gives those of this machine.
         variables: of the environment, set before the step runs.
         cpus: cores that the step may use.
+        identity: of the remote store; None without one.
     """
 
     step: Step
@@ -87,16 +91,19 @@ class Attempt:
     found_versions: Callable[[], Mapping[str, Any]]
     variables: Mapping[str, str]
     cpus: int
+    identity: str | None = None
 
 
 def run_attempt(attempt: Attempt, place: Place, tell: Callable[[Message], None]) -> Ending:
     """Finishes the step here; an error meant for the user is an ending, not raised."""
     tell(place)
-    why = _unfitness(attempt)
+    os.environ.update(attempt.variables)
+    store, is_shared = store_on_node(attempt.store, attempt.token, place.node)
+    sees = partial(blindness, store.remote, attempt.identity) if isinstance(store, SharedStore) else None
+    why = unfitness(attempt.token, store.root, attempt.versions, attempt.found_versions, sees=sees)
     if why is not None:
         return Unfit(place.node, place.host, why)
-    os.environ.update(attempt.variables)
-    _use_cpus(attempt.cpus)
+    use_cpus(attempt.cpus)
     endings: list[Stepless] = []
     last_progress = 0.0
 
@@ -110,7 +117,7 @@ def run_attempt(attempt: Attempt, place: Place, tell: Callable[[Message], None])
             case Started(_, resumed):
                 tell(partial(Started, resumed=resumed))
             case Waiting(_, holder):
-                _free_stale_lock(attempt)
+                _free_stale_lock(attempt, store)
                 tell(partial(Waiting, holder=holder))
             case Advanced(_, progress):
                 now = time.monotonic()
@@ -120,8 +127,9 @@ def run_attempt(attempt: Attempt, place: Place, tell: Callable[[Message], None])
 
     with _warnings_told(tell):
         try:
-            _await_inputs(attempt)
-            finish(attempt.step, attempt.store, on_event)
+            if not isinstance(store, SharedStore):
+                _await_inputs(attempt)
+            finish(attempt.step, store, on_event, must_send=not is_shared)
         except CrosstuneError as error:
             forget_frames(error)
             error.__cause__ = error.__context__ = None  # what led to it may not survive the journey
@@ -133,24 +141,44 @@ _fit_for: set[Path] = set()
 """Tokens of the runs that this process was found fit for."""
 
 
-def _unfitness(attempt: Attempt) -> str | None:
-    if attempt.token in _fit_for:
+def unfitness(
+    token: Path,
+    root: Path,
+    versions: Mapping[str, Any],
+    found_versions: Callable[[], Mapping[str, Any]],
+    *,
+    sees: Callable[[], str | None] | None = None,
+) -> str | None:
+    """Why this machine cannot take part in a run; None where it can. Looked at once a process.
+
+    Args:
+        token: a file that the watching machine wrote.
+        root: the folder that all machines share, for the text.
+        versions: of the libraries on the watching machine; must be the same here.
+        found_versions: gives those of this machine.
+        sees: says why this machine does not see what it must, or None; without it, it must see the token.
+    """
+    if token in _fit_for:
         return None
-    if not _appears(attempt.token):
-        return f"it does not see {attempt.store.root}, which must be one folder shared by all nodes (see --root)"
-    found = attempt.found_versions()
+    if sees is not None:
+        if (why := sees()) is not None:
+            return why
+    elif not _appears(token):
+        return f"it does not see {root}, which must be one folder shared by all nodes (see --root)"
+    found = found_versions()
     differing = [
         f"{name} {found.get(name, 'missing')} instead of {version}"
-        for name, version in attempt.versions.items()
+        for name, version in versions.items()
         if found.get(name) != version
     ]
     if differing:
         return f"it has {', '.join(differing)}; install the same versions on all nodes"
-    _fit_for.add(attempt.token)
+    _fit_for.add(token)
     return None
 
 
-def _use_cpus(cpus: int) -> None:
+def use_cpus(cpus: int) -> None:
+    """Makes libraries of this process use so many cores."""
     for name in _THREADS:
         os.environ[name] = str(cpus)
     if (torch := sys.modules.get("torch")) is not None:  # an earlier step in this process has loaded it
@@ -180,9 +208,9 @@ def _await_inputs(attempt: Attempt) -> None:
             )
 
 
-def _free_stale_lock(attempt: Attempt) -> None:
+def _free_stale_lock(attempt: Attempt, store: Store) -> None:
     """Takes the lock away from a process that is known to be dead, where the file system has not noticed that."""
-    path = attempt.store.root / ".locks" / attempt.step.kind / f"{attempt.step.fingerprint[:8]}.lock"
+    path = store.root / ".locks" / attempt.step.kind / f"{attempt.step.fingerprint[:8]}.lock"
     deadline = time.monotonic() + _SECONDS_TO_LET_GO
     while _holder(path) in {(place.host, place.process) for place in attempt.lost}:
         if _can_be_had(path):

@@ -14,6 +14,7 @@ from crosstune.steps.executors.attempt import Attempt, Ending, Message, Note, Pl
 from crosstune.steps.executors.finish import is_settled
 from crosstune.steps.executors.frontier import Frontier
 from crosstune.steps.executors.resources import Node, Share, share_of
+from crosstune.steps.shared import SharedStore
 from crosstune.steps.step import Needs, Step
 from crosstune.steps.store import Store
 
@@ -124,6 +125,7 @@ class Driver:
         self._lost: dict[str, list[Place | None]] = {}
         self._started: set[str] = set()
         self._unfit: set[str] = set()
+        self._identity = store.remote.identity() if isinstance(store, SharedStore) else None
         self._versions = cluster.versions()
         self._variables = {name: os.environ[name] for name in cluster.variables if name in os.environ}
         self._nodes: list[Node] = []
@@ -182,6 +184,7 @@ class Driver:
             found_versions=self._cluster.versions,
             variables=self._variables,
             cpus=max(1, int(share.cpus)),
+            identity=self._identity,
         )
         self._running[self._tasks.start(attempt, number, share, self._unfit)] = _Running(step, number, share)
 
@@ -217,13 +220,14 @@ class Driver:
                     self._on_event(event)
 
     def _settle(self, step: Step, event: Any) -> None:
+        self._store.look([step], again=True)
         if isinstance(event, Failed):
             if isinstance(event.error, StorageFailure):
                 raise event.error
             self._fail(step, event.error)
             return
         if isinstance(event, Found) and step.folder in self._started:  # by an attempt that was lost right after
-            manifest = self._store.manifest(step) or {}
+            manifest = self._store.current(step) or {}
             event = Finished(step, float(manifest.get("seconds", 0.0)))
         self._on_event(event)
         self._frontier.finish(step)
@@ -248,7 +252,12 @@ class Driver:
         retries = self._cluster.retries
         if len(lost) <= retries:
             logger.warning(
-                "%s: %s; it is tried again from what it had written (%d of %d)", step, what, len(lost), retries
+                "%s: %s; it is tried again%s from what it had written (%d of %d)",
+                step,
+                what,
+                ", on the same machine" if isinstance(self._store, SharedStore) else "",
+                len(lost),
+                retries,
             )
             self._submit(step, token)
             return

@@ -15,32 +15,51 @@ def is_settled(step: Step, store: Store) -> bool:
     return store.state(step) is State.FINISHED and store.again(step) is None
 
 
-def finish(step: Step, store: Store, on_event: OnEvent) -> None:
+def finish(step: Step, store: Store, on_event: OnEvent, *, must_send: bool = False, begun: float | None = None) -> None:
     """Finishes one step whose inputs are finished, unless it is finished already.
+
+    Args:
+        step: the step.
+        store: where its inputs lie, or from where they can be brought, and where its output goes.
+        on_event: told of what happens.
+        must_send: whether it is done only when others can see it. Otherwise that a shared store refuses is no failure:
+            what is finished here can be built on here.
+        begun: seconds that this run has worked on it before, if it has; that it started was told then.
 
     Raises:
         CrosstuneError: the step failed; what it has written stays for the next try.
+        StoreUnavailable: an input cannot be fetched, or the step, which is finished, cannot be uploaded and must be.
     """
+
+    def on_progress(progress: Progress) -> None:
+        on_event(Advanced(step, progress))
+
     if is_settled(step, store):
+        if must_send:
+            with store.lock(step):
+                store.send(step, on_progress, must=True)
         on_event(Found(step))
         return
     with store.lock(step, on_wait=lambda holder: on_event(Waiting(step, holder))):
+        store.look([step], again=True)  # another machine may have finished it meanwhile
         state = store.state(step)
         if state is State.FINISHED and store.again(step) is not None:
+            store.fetch(step, on_progress)
             store.reopen(step)
             state = State.PARTIAL
         if state is State.FINISHED:  # by whoever held the lock
+            store.send(step, on_progress, must=must_send)
             on_event(Found(step))
             return
-        on_event(Started(step, resumed=state is State.PARTIAL))
-        started = time.monotonic()
-        inputs = {name: store.folder(other) for name, other in step.inputs.items()}
-
-        def on_progress(progress: Progress) -> None:
-            on_event(Advanced(step, progress))
-
-        with store.writing(step) as out:
+        if begun is None:
+            on_event(Started(step, resumed=state is State.PARTIAL))
+        started = time.monotonic() - (begun or 0.0)
+        inputs = {
+            name: store.open(other, on_progress, only=step.reads.get(name)) for name, other in step.inputs.items()
+        }
+        with store.writing(step, spent=begun or 0.0) as out:
             step.run(Workspace(out=out, inputs=inputs, on_progress=on_progress))
+        store.send(step, on_progress, must=must_send)
         on_event(Finished(step, time.monotonic() - started))
 
 

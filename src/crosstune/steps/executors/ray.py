@@ -49,19 +49,33 @@ def execute(steps: Iterable[Step], store: Store, on_event: OnEvent, *, cluster: 
         StepFailed: at least one step failed; the others are done.
         StorageFailure: results cannot be written.
     """
-    with _connected(cluster), _shared(store) as (shared, token):
+    with connected(cluster), _shared(store) as (shared, token):
         driver = Driver(steps, shared, on_event, cluster=cluster, tasks=_RayTasks())
         try:
             driver.run(token)
         except RayTaskError:
             raise  # a bug in a step: its traceback says more
         except RayError as error:
-            raise StepFailed(f"the cluster failed: {error}", hint="what is finished is kept; run it again") from error
+            raise cluster_failed(error) from error
     raise_failures(driver.errors)
 
 
+def cluster_failed(error: RayError) -> StepFailed:
+    """What to say of an error of Ray's own, which may be pages long."""
+    return StepFailed(f"the cluster failed: {_first_line(error)}", hint="what is finished is kept; run it again")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 @contextmanager
-def _connected(cluster: Cluster) -> Iterator[None]:
+def connected(cluster: Cluster) -> Iterator[None]:
+    """This process as a part of a cluster: of the one that is meant, unless the caller has joined one already.
+
+    Raises:
+        InvalidStudy: the cluster cannot be reached.
+    """
     if ray.is_initialized():  # by whoever calls, who also ends it
         yield
         return
@@ -80,9 +94,8 @@ def _connected(cluster: Cluster) -> Iterator[None]:
             on_terminate(signal.SIGTERM, None)
         raise
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InvalidStudy(
-            f"the Ray cluster {cluster.address or ''} cannot be used: {first_line}".replace("  ", " "),
+            f"the Ray cluster {cluster.address or ''} cannot be used: {_first_line(error)}".replace("  ", " "),
             hint="start one with `ray start --head`, with the same versions of Python and Ray as here",
         ) from error
     finally:
@@ -145,6 +158,24 @@ def _task(attempt: Attempt, number: int, messages: Any) -> Ending:
     return ending
 
 
+def nodes_up() -> list[Node]:
+    """The nodes of the cluster that are up."""
+    return [
+        Node(
+            node["NodeID"],
+            node["NodeManagerHostname"],
+            Share(has.get("CPU", 0.0), has.get("GPU", 0.0), int(has.get("memory", 0))),
+        )
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"] and (has := node["Resources"]) is not None
+    ]
+
+
+def all_but(nodes: Collection[str]) -> dict[str, str] | None:
+    """The label selector of all nodes but some."""
+    return {"ray.io/node-id": f"!in({','.join(sorted(nodes))})"} if nodes else None
+
+
 class _RayTasks:
     """Tasks on the cluster that this process is connected to."""
 
@@ -156,15 +187,7 @@ class _RayTasks:
 
     def nodes(self) -> list[Node]:
         """The nodes that are up."""
-        return [
-            Node(
-                node["NodeID"],
-                node["NodeManagerHostname"],
-                Share(has.get("CPU", 0.0), has.get("GPU", 0.0), int(has.get("memory", 0))),
-            )
-            for node in ray.nodes()  # type: ignore[no-untyped-call]
-            if node["Alive"] and (has := node["Resources"]) is not None
-        ]
+        return nodes_up()
 
     def start(self, attempt: Attempt, number: int, share: Share, without: Collection[str]) -> Reference:
         """Hands over an attempt, to run on any node but some."""
@@ -178,7 +201,7 @@ class _RayTasks:
             num_gpus=share.gpus,
             memory=share.memory_bytes or None,
             max_retries=0,  # the driver tries again: it knows where, how often, and what to say
-            label_selector={"ray.io/node-id": f"!in({','.join(sorted(without))})"} if without else None,
+            label_selector=all_but(without),
         )
         return task.remote(attempt, number, self._messages)
 
