@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from training_models import conversations
 
-from crosstune.errors import InvalidStudy, OutOfMemory
+from crosstune.errors import InvalidStudy
 from crosstune.progress import Progress, ignore_progress
 from crosstune.storage.tables import read_table
 from crosstune.training import trainer as trainer_module
@@ -186,17 +186,6 @@ def test_divergence_is_recorded_and_spoils_no_weights(tmp_path: Path, llama_fold
     assert summary["updates"] == 1
     assert curve(tmp_path)[-1].loss is None
     assert all(torch.isfinite(weight).all() for weight in weights(tmp_path).values())
-
-
-def test_too_little_memory_says_what_to_lower(
-    tmp_path: Path, llama_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def exhausted(*args: Any, **kwargs: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(trainer_module.LearnedTokenTrainer, "compute_loss", exhausted)
-    with pytest.raises(OutOfMemory, match="tokens_per_device_batch"):
-        run(tmp_path, llama_folder)
 
 
 def test_a_tracker_that_is_not_installed_is_refused_first(tmp_path: Path, llama_folder: Path) -> None:

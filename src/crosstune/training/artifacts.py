@@ -9,6 +9,7 @@ import copy
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def save_model(
     dtype: torch.dtype,
     base_model_name: str | None,
     base_model_revision: str | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Writes a tuned model so that transformers, PEFT and vLLM load it without crosstune.
 
@@ -46,6 +48,7 @@ def save_model(
         dtype: of the weights of a fully tuned model; adapters stay in fp32.
         base_model_name: what an adapter names as its base; None: the folder that the base was loaded from.
         base_model_revision: the revision of it; None: none is named.
+        weights: those of an adapter, where the model has only a part of them; None: it has them all.
 
     Raises:
         StorageFailure: it cannot be written.
@@ -62,7 +65,7 @@ def save_model(
                     config.base_model_name_or_path = base_model_name
                     config.revision = base_model_revision
             # Embeddings are never tuned here; left to itself, PEFT compares with the base model on the hub.
-            model.save_pretrained(str(beside), save_embedding_layers=False)
+            model.save_pretrained(str(beside), save_embedding_layers=False, state_dict=weights)
             (beside / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
         else:
             stops = endings(fmt, tokenizer)

@@ -1,7 +1,9 @@
 """Which examples each update of a training sees, planned before it starts; knows lengths alone, no tokens, no torch.
 
 An update is a fixed number of device batches, each a tuple of indices of examples. Because the whole plan follows from
-the lengths and a seed, a training that is resumed at update `n` sees what an undisturbed one sees from there on.
+the lengths and a seed, a training that is resumed at update `n` sees what an undisturbed one sees from there on. The
+examples of an update are chosen for one process, and then shared out: neither how many processes there are nor what
+their devices turn out to hold decides what is learned.
 """
 
 import random
@@ -23,6 +25,7 @@ class BatchPlan:
     Attributes:
         updates: for each update, `batches_per_update` device batches. Processes take turns: of the batches of an
             update, process `r` of `n` computes those whose position is `r` modulo `n`.
+            An update with fewer examples than it has batches ends with empty ones.
         batches_per_update: device batches of an update over all processes.
     """
 
@@ -94,6 +97,51 @@ class _Update:
         return all(self.batches) and sum(self._sums) >= self._tokens
 
 
+def _padded_tokens(batch: Sequence[int], lengths: Sequence[int], packed: bool) -> int:
+    sizes = [lengths[index] for index in batch]
+    return sum(sizes) if packed else len(sizes) * max(sizes, default=0)
+
+
+def _fitted(batches: Sequence[Sequence[int]], lengths: Sequence[int], capacity: int, packed: bool) -> list[list[int]]:
+    """The same examples in as few device batches of this capacity as come about by taking the longest first."""
+    if all(_padded_tokens(batch, lengths, packed) <= capacity for batch in batches):
+        return [list(batch) for batch in batches]
+    fitted: list[list[int]] = []
+    for example in sorted((i for batch in batches for i in batch), key=lambda i: (-lengths[i], i)):
+        fits = (batch for batch in fitted if _padded_tokens([*batch, example], lengths, packed) <= capacity)
+        place = next(fits, None)
+        if place is None:
+            fitted.append([example])
+        else:
+            place.append(example)
+    return fitted
+
+
+def _shared_out(
+    batches: Sequence[Sequence[int]], number: int, lengths: Sequence[int], capacity: int, packed: bool
+) -> list[list[int]]:
+    """The examples of device batches that fit in more of them, about alike in size; empty where examples run out."""
+    if len(batches) == number:
+        return [list(batch) for batch in batches]
+    if packed:
+        spread: list[list[int]] = [[] for _ in range(number)]
+        sums = [0] * number
+        for example in sorted((i for batch in batches for i in batch), key=lambda i: (-lengths[i], i)):
+            emptiest = min(range(number), key=lambda batch: (sums[batch], batch))
+            spread[emptiest].append(example)
+            sums[emptiest] += lengths[example]
+        if max(sums) <= capacity:
+            return spread
+    # Halves of what fits fit as well.
+    parts = [sorted(batch, key=lambda i: (-lengths[i], i)) for batch in batches]
+    while len(parts) < number and (several := [part for part in parts if len(part) > 1]):
+        largest = max(several, key=lambda part: (_padded_tokens(part, lengths, packed), part))
+        parts.remove(largest)
+        middle = len(largest) // 2
+        parts += [largest[:middle], largest[middle:]]
+    return parts + [[] for _ in range(number - len(parts))]
+
+
 def plan_batches(
     lengths: Sequence[int],
     *,
@@ -103,12 +151,13 @@ def plan_batches(
     tokens_per_device_batch: int,
     processes: int = 1,
     packed: bool = True,
+    device_tokens: int | None = None,
 ) -> BatchPlan:
     """Plans the batches of a training.
 
     Every epoch is shuffled anew. An update takes examples in that order and leaves out, for the next update, those
-    that no longer fit: so it has at most `tokens_per_step` tokens, except that each device batch has one example at
-    least. No example is twice in one update, so a set with fewer tokens than an update makes smaller updates.
+    that no longer fit: so it has at most `tokens_per_step` tokens, except that each device batch of one process has one
+    example at least. No example is twice in one update: a set with fewer tokens than an update makes smaller updates.
 
     Args:
         lengths: tokens of each example, each at most `tokens_per_device_batch`.
@@ -116,24 +165,25 @@ def plan_batches(
         max_steps: number of updates.
         tokens_per_step: most tokens of an update, without padding.
         tokens_per_device_batch: most tokens of a device batch, with padding.
-        processes: processes that share each update.
+        processes: processes that share each update; its examples are the same for any number of them.
         packed: examples lie end to end in a device batch; otherwise each is padded to the longest.
+        device_tokens: what a device turned out to hold, less than `tokens_per_device_batch`: updates have the same
+            examples in more and smaller batches. None: all of it.
 
     Raises:
-        ValueError: there are fewer examples than processes, or an example is longer than a device batch.
+        ValueError: an example is longer than a device batch.
     """
-    if len(lengths) < processes:
-        raise ValueError(f"{len(lengths)} examples cannot be shared by {processes} processes")
-    if max(lengths) > tokens_per_device_batch:
-        raise ValueError(f"an example of {max(lengths)} tokens exceeds a device batch of {tokens_per_device_batch}")
-    rounds = max(1, -(-tokens_per_step // (tokens_per_device_batch * processes)))
-    batches_per_update = min(rounds, len(lengths) // processes) * processes
+    capacity = tokens_per_device_batch if device_tokens is None else min(device_tokens, tokens_per_device_batch)
+    if max(lengths) > capacity:
+        raise ValueError(f"an example of {max(lengths)} tokens exceeds a device batch of {capacity}")
+    rounds = max(1, -(-tokens_per_step // tokens_per_device_batch))
+    of_one_process = min(rounds, len(lengths))
 
     stream = _shuffled_epochs(len(lengths), seed)
     waiting: list[tuple[int, int]] = []
-    updates: list[tuple[DeviceBatch, ...]] = []
+    chosen: list[list[list[int]]] = []
     for _ in range(max_steps):
-        update = _Update(batches_per_update, lengths, tokens_per_step, tokens_per_device_batch, packed)
+        update = _Update(of_one_process, lengths, tokens_per_step, tokens_per_device_batch, packed)
         passed_over: list[tuple[int, int]] = []
         position = 0
         while update.has_empty_batch() or len(passed_over) < LOOKAHEAD:
@@ -148,7 +198,12 @@ def plan_batches(
             elif update.is_full():
                 break
         waiting = passed_over + waiting[position:]
+        chosen.append(_fitted(update.batches, lengths, capacity, packed))
+    batches_per_update = -(-max(map(len, chosen)) // processes) * processes
+    updates = []
+    for fitted in chosen:
+        batches = _shared_out(fitted, batches_per_update, lengths, capacity, packed)
         # Largest first, so that batches computed at the same time by several processes are alike.
-        batches = sorted(update.batches, key=lambda batch: (-sum(lengths[i] for i in batch), batch))
+        batches.sort(key=lambda batch: (-sum(lengths[i] for i in batch), batch))
         updates.append(tuple(tuple(batch) for batch in batches))
     return BatchPlan(tuple(updates), batches_per_update)

@@ -58,7 +58,13 @@ class Collator:
         self._pad_token = pad_token
 
     def __call__(self, items: Sequence[dict[str, int]]) -> dict[str, Any]:
-        """The tensors of the one batch asked for."""
+        """The tensors of the one batch asked for; of an empty one, an example of which nothing is learned.
+
+        Processes that share an update take part in all of its rounds, even where one has nothing to do.
+        """
         (item,) = items
         examples = [self._examples[index] for index in self._batches[item["batch"]]]
+        if not examples:
+            ids = self._examples[0].input_ids[:2]
+            examples = [Example(ids, [IGNORED] * len(ids))]
         return pack(examples) if self._packed else pad(examples, self._pad_token)

@@ -13,6 +13,7 @@ TRACKERS = (
 """The experiment trackers that transformers can report to (`transformers.integrations`)."""
 
 Precision = Literal["auto", "bf16", "fp32"]
+Sharding = Literal["auto", "none", "fsdp"]
 
 
 class Lora(BaseModel):
@@ -90,10 +91,17 @@ class TrainingConfig(BaseModel):
     """Number of optimizer updates; the data is repeated as often as they need."""
     tokens_per_step: Annotated[int, Field(ge=1)] | None = None
     """Tokens of one optimizer update, prompts included, padding not; updates come as close below it as whole examples
-    allow. None: one device batch on each device."""
+    allow. None: as many as `tokens_per_device_batch`, however many processes share them."""
     tokens_per_device_batch: Annotated[int, Field(ge=1)] = 8192
     """Most tokens, padding included, that pass through the model at once on one device: what memory must hold. It
     changes how an update is computed, never its gradients."""
+    processes: Annotated[int, Field(ge=1)] = 1
+    """Processes that share every update, each on a GPU of its own, all on one machine; without GPUs, on its cores. They
+    change how long a training takes, and not what it learns."""
+    sharding: Sharding = "auto"
+    """What several processes hold of the model. `none`: each all of it (data parallel). `fsdp`: each a part of its
+    weights, gradients and optimizer, put together layer by layer where they are used (FSDP2): slower, for models that
+    do not fit on one GPU. `auto`: `fsdp` where all weights are trained on several GPUs, else `none`."""
     max_length: Annotated[int, Field(ge=2)] = 2048
     """Tokens of one conversation beyond which it is cut."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0

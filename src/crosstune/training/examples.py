@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from crosstune.errors import InvalidData
@@ -32,7 +33,7 @@ class Example:
         return sum(label != IGNORED for label in self.labels)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExampleSet:
     """The examples of a training, and what happened to the conversations they come from.
 
@@ -47,12 +48,38 @@ class ExampleSet:
     cut: int
     left_out: dict[str, int]
 
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of all tokens and labels."""
         digest = hashlib.sha256()
         for example in self.examples:
             digest.update(repr((example.input_ids, example.labels)).encode())
         return digest.hexdigest()
+
+
+_KEPT_SETS = 2
+_kept: dict[tuple[object, ...], tuple[ExampleSet, Any]] = {}
+"""By what they were made of; the tokenizer beside each is the very one, so that its `id` names no other."""
+
+
+def shared_examples(
+    conversations: Sequence[Conversation], fmt: ChatFormat, tokenizer: Any, max_length: int
+) -> ExampleSet:
+    """As `encode_examples`, done once for trainings that follow each other on the same data. Do not change the result.
+
+    Raises:
+        InvalidData: no conversation can be used.
+    """
+    digest = hashlib.sha256()
+    for conversation in conversations:
+        digest.update(repr(conversation.messages).encode())
+    key = (digest.hexdigest(), fmt.name, id(tokenizer), max_length)
+    kept = _kept.pop(key, None)
+    examples = encode_examples(conversations, fmt, tokenizer, max_length) if kept is None else kept[0]
+    while len(_kept) >= _KEPT_SETS:
+        _kept.pop(next(iter(_kept)))
+    _kept[key] = examples, tokenizer  # the last used at the end
+    return examples
 
 
 def encode_examples(

@@ -7,7 +7,7 @@ gradient waits for the backward pass, as in Liger Kernel's fused linear cross-en
 
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -105,10 +105,17 @@ def add_learned_token_loss(model: "PreTrainedModel") -> None:
     """Lets `model(..., labels=labels, learned_token_loss=True)` return `{"loss": sum over learned tokens}`.
 
     `labels` has a row's token ids, `IGNORED` where nothing is learned; position `i` predicts label `i + 1`. The rest
-    of the model's forward is as before. It goes through the model's own forward so that wrappers around it (PEFT,
-    autocast, data parallel) keep working.
+    of the model's forward is as before. It goes through the forward of the model, and of its output layer, so that
+    wrappers around them (PEFT, autocast, data parallel, weights in parts) keep working.
     """
     original = model.forward
+    head: Any = model.get_output_embeddings()
+    product = head.forward
+
+    def head_forward(self: Any, states: Tensor, targets: Tensor | None = None) -> Tensor:
+        if targets is None:
+            return cast(Tensor, product(states))
+        return linear_cross_entropy(states, self.weight, targets)
 
     def forward(
         self: "PreTrainedModel",
@@ -123,6 +130,7 @@ def add_learned_token_loss(model: "PreTrainedModel") -> None:
         states = self.base_model(*args, **kwargs).last_hidden_state[:, :-1]  # batch, tokens - 1, hidden size
         targets = labels[:, 1:]
         learned = targets != IGNORED
-        return {"loss": linear_cross_entropy(states[learned], self.get_output_embeddings().weight, targets[learned])}
+        return {"loss": head(states[learned], targets=targets[learned])}
 
+    head.forward = types.MethodType(head_forward, head)
     model.forward = types.MethodType(forward, model)

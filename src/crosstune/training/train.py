@@ -4,59 +4,59 @@
   model/            the result (see `artifacts`)
   curve.parquet     one row an update (see `curve`)
   training.json     what was done, written last
-  checkpoints/      while running (see `checkpoints`); the newest stays where another training is to go on from it
+  checkpoints/      while running (see `checkpoints` and `device_batch`); the newest stays where another training is to
+                    go on from it
   curve.jsonl       while running
   tensorboard/      when reporting to it
 """
 
 import contextlib
+import gc
 import hashlib
 import json
 import logging
 import os
-import resource
 import shutil
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from crosstune.errors import InvalidData, StorageFailure
+from crosstune.errors import InvalidData, OutOfMemory, StorageFailure
 from crosstune.models import chat_formats
-from crosstune.models.loading import load_tokenizer
-from crosstune.models.memory import memory_errors
+from crosstune.models.kept import let_model_go
+from crosstune.models.loading import load_tokenizer, pick_device
+from crosstune.models.memory import memory_errors, peak_memory_bytes, restart_peak_memory
 from crosstune.progress import OnProgress, ignore_progress
 from crosstune.records import Conversation
 from crosstune.storage.atomic import storage_errors, write_atomic
 from crosstune.storage.tables import read_frame, write_table
 from crosstune.training.artifacts import save_model, stored_dtype
-from crosstune.training.batches import BatchPlan
-from crosstune.training.checkpoints import (
-    file_sizes,
-    keep_newest,
-    newest_whole,
-    remove_beyond,
-    step_of,
-    whole_checkpoint,
-)
+from crosstune.training.attempts import Attempts, Result, warn_of_smaller
+from crosstune.training.checkpoints import file_sizes, keep_newest
 from crosstune.training.config import Adaptation, TrainingConfig
-from crosstune.training.curve import CurveRow, open_curve, recorded_updates, take_over_curve
-from crosstune.training.examples import ExampleSet, encode_examples
+from crosstune.training.curve import CurveRow
+from crosstune.training.device_batch import known_device_tokens
+from crosstune.training.examples import ExampleSet, shared_examples
+from crosstune.training.processes import is_first_process, join_processes, process_count
 from crosstune.training.quiet import quiet_libraries
-from crosstune.training.setup import build_trainer, check_trackers, library_versions, plan_training, prepare_model
-from crosstune.training.trainer import Diverged, Recorder
+from crosstune.training.setup import check_trackers, launch_training, library_versions
 
 logger = logging.getLogger(__name__)
 
-_NOT_IN_IDENTITY = {"save_every", "report_to", "gradient_checkpointing"}
+_HINT = (
+    "not even one example fits. Set training.gradient_checkpointing: true, which goes on with what is done; lower "
+    "training.max_length; or use lora, a smaller base model, or a device with more memory"
+)
+_NOT_IN_IDENTITY = {"save_every", "report_to", "gradient_checkpointing", "processes", "sharding"}
 
 
 def _identity(model_folder: Path, examples: ExampleSet, **decided: Any) -> str:
     """What a checkpoint must have been made of to be gone on with."""
     weights = {path.name: path.stat().st_size for path in sorted(model_folder.glob("*.safetensors"))}
-    content = {"model": str(model_folder), "weights": weights, "examples": examples.digest(), **decided}
+    content = {"model": str(model_folder), "weights": weights, "examples": examples.digest, **decided}
     return json.dumps({"sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()})
 
 
@@ -93,13 +93,6 @@ def _write_errors(out: Path) -> Iterator[None]:
         raise
 
 
-def _peak_memory_bytes(device: str) -> int:
-    if torch.device(device).type == "cuda":
-        return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def _warn_about(examples: ExampleSet, conversations: int, config: TrainingConfig) -> None:
     if examples.cut:
         logger.warning(
@@ -111,9 +104,25 @@ def _warn_about(examples: ExampleSet, conversations: int, config: TrainingConfig
         logger.warning("%d of %d conversations are left out: %s", left_out, conversations, reasons)
 
 
-def _summary(examples: ExampleSet, plan: BatchPlan, rows: Sequence[CurveRow], done: int) -> dict[str, Any]:
+def _launch(work: Callable[..., None], config: TrainingConfig, out: Path, on_progress: OnProgress) -> None:
+    """Trains in several processes, anew with smaller device batches where one of them runs out of memory."""
+    let_model_go()  # they have their own
+    while True:
+        before = known_device_tokens(out / "checkpoints", config)
+        try:
+            launch_training(work, config.processes, on_progress)
+            return
+        except OutOfMemory:
+            smaller = known_device_tokens(out / "checkpoints", config)
+            if smaller is None or smaller == before:
+                raise
+        warn_of_smaller(smaller)
+
+
+def _summary(examples: ExampleSet, result: Result) -> dict[str, Any]:
     """What the finished updates amount to."""
-    used = [index for update in plan.updates[:done] for batch in update for index in batch]
+    rows, done = result.rows, result.updates
+    used = [index for update in result.plan.updates[:done] for batch in update for index in batch]
     tokens = sum(len(examples.examples[index].input_ids) for index in used)
     seconds = rows[-1].seconds if rows else 0.0
     return {
@@ -129,26 +138,6 @@ def _summary(examples: ExampleSet, plan: BatchPlan, rows: Sequence[CurveRow], do
         "tokens_per_second": tokens / seconds if seconds else None,
         "final_loss": rows[done - 1].loss if done else None,
     }
-
-
-def _checkpoint(out: Path, identity: str, start_from: Path | None, most: int) -> Path | None:
-    """The checkpoint to go on from: one's own, or that of an earlier part where it is farther."""
-    remove_beyond(out / "checkpoints", recorded_updates(out / "curve.jsonl"))
-    own = newest_whole(out / "checkpoints", identity)
-    while own is not None and step_of(own) >= most:
-        # Killed between its last checkpoint and its result. Trainer does one update at least, so some are done again.
-        shutil.rmtree(own)
-        own = newest_whole(out / "checkpoints", identity)
-    if start_from is None:
-        return own
-    other = whole_checkpoint(start_from / "checkpoints", identity)
-    if other is None:
-        logger.warning("%s cannot be gone on with: this training starts from the beginning", start_from.name)
-        return own
-    step = step_of(other)
-    if step >= most or (own is not None and step_of(own) >= step):
-        return own
-    return other if take_over_curve(out / "curve.jsonl", start_from / "curve.parquet", step) else own
 
 
 def is_trained(out: Path) -> bool:
@@ -220,15 +209,36 @@ def train(
         InvalidData: no conversation can be learned from.
         InvalidStudy: unknown chat format, or a tracker that is not installed.
         ModelUnavailable: the base model cannot be loaded.
-        OutOfMemory: the device has too little memory; says which setting to lower.
+        OutOfMemory: the device has too little memory for a single example; says what to change. Where it has too
+            little for a device batch, smaller ones are used, and `tokens_per_device_batch_used` in `training.json` says
+            so: the examples of every update are the same, and its numbers differ by rounding alone.
         StorageFailure: results cannot be written.
     """
     if not conversations:
         raise InvalidData("there are no conversations to learn from")
     check_trackers(config)
+    if config.processes > 1 and process_count() == 1:
+        shared = partial(
+            train,
+            conversations,
+            model_folder=model_folder,
+            chat_format=chat_format,
+            adaptation=adaptation,
+            learning_rate=learning_rate,
+            seed=seed,
+            config=config,
+            out=out,
+            base_model_name=base_model_name,
+            base_model_revision=base_model_revision,
+            stop_at=stop_at,
+            start_from=start_from,
+        )
+        _launch(shared, config, out, on_progress)
+        return
+    join_processes(pick_device())
     tokenizer = load_tokenizer(model_folder)
     fmt = chat_formats.chat_format(chat_format, tokenizer)
-    examples = encode_examples(conversations, fmt, tokenizer, config.max_length)
+    examples = shared_examples(conversations, fmt, tokenizer, config.max_length)
     _warn_about(examples, len(conversations), config)
     decided = {"adaptation": adaptation.model_dump(mode="json"), "learning_rate": learning_rate, "seed": seed}
     identity = _identity(
@@ -238,67 +248,57 @@ def train(
         versions=library_versions(),
         **decided,
     )
-    hint = (
-        "set training.gradient_checkpointing: true, which goes on with what is done, or lower "
-        f"training.tokens_per_device_batch (now {config.tokens_per_device_batch}), which starts this training anew"
+    attempts = Attempts(
+        model_folder=model_folder,
+        tokenizer=tokenizer,
+        examples=examples,
+        identity=identity,
+        adaptation=adaptation,
+        learning_rate=learning_rate,
+        seed=seed,
+        config=config,
+        out=out,
+        on_progress=on_progress,
+        stop_at=stop_at,
+        start_from=start_from,
     )
-    with quiet_libraries(), _tensorboard_folder(out, config), _write_errors(out), memory_errors("training", hint):
-        checkpoint = _checkpoint(out, identity, start_from, most=stop_at or config.max_steps)
-        log, rows = open_curve(out / "curve.jsonl", step_of(checkpoint) if checkpoint is not None else 0)
-        model, arithmetic = prepare_model(model_folder, adaptation, config)
-        if config.packing and not arithmetic.packed:
-            logger.warning("examples are padded instead of packed: %s", arithmetic.unpacked_because)
-        lengths = [len(example.input_ids) for example in examples.examples]
-        plan = plan_training(lengths, seed=seed, config=config, packed=arithmetic.packed)
-        tokens = [sum(lengths[index] for batch in update for index in batch) for update in plan.updates]
-        recorder = Recorder(log, rows, tokens[:stop_at], on_progress, is_to_go_on=stop_at is not None)
-        trainer = build_trainer(
-            model,
-            tokenizer,
-            examples.examples,
-            plan,
-            arithmetic,
-            recorder=recorder,
-            adaptation=adaptation,
-            learning_rate=learning_rate,
-            seed=seed,
-            config=config,
-            out=out,
-        )
-        diverged_at_step = None
-        try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
-        except Diverged as outcome:
-            diverged_at_step = outcome.step
-            logger.warning("training diverged at update %d; the weights before it are kept", outcome.step)
-        if not trainer.is_world_process_zero():
+    restart_peak_memory(pick_device())
+    with quiet_libraries(), _tensorboard_folder(out, config), _write_errors(out), memory_errors("training", _HINT):
+        while (result := attempts.next()) is None:
+            gc.collect()  # trainers hold on to themselves
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        if not is_first_process():
             return
 
-        trained = trainer.accelerator.unwrap_model(trainer.model)
         dtype = stored_dtype(model_folder)
         save_model(
-            trained,
+            result.model,
             tokenizer,
             fmt,
             out / "model",
             dtype=dtype,
             base_model_name=base_model_name,
             base_model_revision=base_model_revision,
+            weights=result.weights,
         )
-        write_table(out / "curve.parquet", CurveRow, recorder.rows)
-        done = len(recorder.rows) if diverged_at_step is None else diverged_at_step - 1
+        write_table(out / "curve.parquet", CurveRow, result.rows)
+        arithmetic = result.arithmetic
         summary = {
-            **_summary(examples, plan, recorder.rows, done),
-            "diverged_at_step": diverged_at_step,
+            **_summary(examples, result),
+            "diverged_at_step": result.diverged_at_step,
             **decided,
             "chat_format": chat_format,
             "config": config.model_dump(mode="json"),
-            "trained_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
+            "tokens_per_device_batch_used": result.device_tokens or config.tokens_per_device_batch,
+            "trained_parameters": sum(p.numel() for p in result.model.parameters() if p.requires_grad),
+            "processes": process_count(),
+            "sharded": arithmetic.sharded,
             "device": arithmetic.device,
             "precision": arithmetic.precision,
             "packed": arithmetic.packed,
             "unpacked_because": arithmetic.unpacked_because,
-            "peak_memory_bytes": _peak_memory_bytes(arithmetic.device),
+            "peak_memory_bytes": peak_memory_bytes(arithmetic.device),
             "versions": library_versions(),
             "model_files": file_sizes(out / "model"),
         }

@@ -1,5 +1,6 @@
 """TRL's SFTTrainer, fed with planned batches and computing logits at learned positions alone."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
+from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import TrainerCallback
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 from trl import SFTTrainer
 
 from crosstune.progress import OnProgress, Progress
@@ -18,6 +21,7 @@ from crosstune.storage.tables import RecordLog
 from crosstune.training.checkpoints import mark_whole
 from crosstune.training.curve import CurveRow, finite
 from crosstune.training.loss import add_learned_token_loss, has_plain_logits
+from crosstune.training.sharding import load_whole_optimizer, shard_without_gpus, whole_optimizer, whole_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerControl, TrainerState
@@ -51,14 +55,20 @@ class LearnedTokenTrainer(SFTTrainer):  # type: ignore[misc]
     """SFTTrainer whose data set is a list of numbers of planned batches.
 
     Differs from its base in the loss (at learned positions alone), the schedule (linear decay to a share), and
-    checkpoints that carry a mark of wholeness and no model card.
+    checkpoints that carry a mark of wholeness and no model card, and are the same for any number of processes, whether
+    each holds the whole model or a part of it.
     """
 
+    is_fsdp_enabled: bool
     loss_is_scaled_for_ga = True  # the loss is divided by the learned tokens of the whole update
 
-    def __init__(self, *, schedule: Callable[[int], float], **kwargs: Any) -> None:
+    def __init__(self, *, schedule: Callable[[int], float], sharded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._schedule = schedule
+        self._sharded = sharded
+        if sharded and not self.is_fsdp_enabled:
+            shard_without_gpus(self.accelerator)
+            self.is_fsdp_enabled = True
         if self.args.bf16:
             # Autocast decides the format. Left to itself, PEFT copies the inputs of every layer to fp32 first.
             for module in self.model.modules():
@@ -83,12 +93,20 @@ class LearnedTokenTrainer(SFTTrainer):  # type: ignore[misc]
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Sum of cross-entropy over a batch's learned tokens, divided by those of the whole update."""
-        if not self._own_loss or return_outputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        assert num_items_in_batch is not None
-        total = model(**inputs, use_cache=False, learned_token_loss=True)["loss"]
+        with self._autocast():
+            if not self._own_loss or return_outputs:
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            assert num_items_in_batch is not None
+            total = model(**inputs, use_cache=False, learned_token_loss=True)["loss"]
         # Gradients are averaged over processes, while the divisor counts the learned tokens of all of them.
         return total / num_items_in_batch * (self.accelerator.num_processes // self.get_tp_size())
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """What Accelerate wraps models in, except those that it shards."""
+        if not self._sharded or not self.args.bf16:
+            return contextlib.nullcontext()
+        # Without a cache: it would keep a copy of all weights of the model in each process.
+        return torch.autocast(self.args.device.type, torch.bfloat16, cache_enabled=False)
 
     lr_scheduler: LambdaLR | None
 
@@ -108,13 +126,54 @@ class LearnedTokenTrainer(SFTTrainer):  # type: ignore[misc]
         if self.args.should_save:
             mark_whole(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 
+    # What follows writes and reads checkpoints of a sharded model in one piece.
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Writes the weights of a checkpoint."""
+        if not self._sharded:
+            super().save_model(output_dir, _internal_call)
+            return
+        is_adapter = self._language_model() is not self.model
+        self._save(output_dir, state_dict=whole_weights(self.model, trained_alone=is_adapter))
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if not self._sharded:
+            super()._save_optimizer_and_scheduler(output_dir)
+            return
+        state = whole_optimizer(self.optimizer)
+        if self.args.should_save:
+            torch.save(state, Path(output_dir) / OPTIMIZER_NAME)
+            assert self.lr_scheduler is not None
+            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+
+    def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
+        """Trains, from a checkpoint on if one is given."""
+        if self._sharded and resume_from_checkpoint is not None:
+            self.is_fsdp_enabled = False
+            super()._load_from_checkpoint(resume_from_checkpoint)
+            self.is_fsdp_enabled = True
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        if not self._sharded:  # else it was read before the weights were shared out
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if not self._sharded or checkpoint is None:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        state = torch.load(Path(checkpoint) / OPTIMIZER_NAME, map_location="cpu", weights_only=True, mmap=True)
+        load_whole_optimizer(self.optimizer, state)
+        assert self.lr_scheduler is not None
+        self.lr_scheduler.load_state_dict(torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True))
+
 
 class Recorder(TrainerCallback):  # type: ignore[misc]
     """Appends each update to the curve, tells how far the training is, and stops it when it diverges."""
 
     def __init__(
         self,
-        log: RecordLog[CurveRow],
+        log: RecordLog[CurveRow] | None,
         rows: list[CurveRow],
         tokens: Sequence[int],
         on_progress: OnProgress,
@@ -124,7 +183,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         """Records updates.
 
         Args:
-            log: where rows go.
+            log: where rows go; None in processes that do not write.
             rows: those it holds; new ones are added.
             tokens: of each update to do; the training stops after the last of them.
             on_progress: told after each update.
@@ -148,7 +207,8 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             gradient_norm=finite(gradient_norm),
             seconds=self._seconds_before + time.perf_counter() - self._started,
         )
-        self._log.append([row])
+        if self._log is not None:
+            self._log.append([row])
         self.rows.append(row)
         return row
 
@@ -160,7 +220,8 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
     def on_pre_optimizer_step(self, args: Any, state: "TrainerState", control: "TrainerControl", **kwargs: Any) -> None:
         """Refuses an update with gradients that are not finite, before it spoils the weights."""
         gradients = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients).item()
+        total = torch.nn.utils.get_total_norm(gradients)
+        norm = (total.full_tensor() if isinstance(total, DTensor) else total).item()  # the same in all processes
         if not math.isfinite(norm):
             step = state.global_step + 1
             if state.is_world_process_zero:
