@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from crosstune.analysis.composite import with_composites
 from crosstune.analysis.tables import CELLS_SCHEMA, CURVES_SCHEMA, StudyTables
 from crosstune.annotation.database import database_of_study
 from crosstune.cli.main import app
@@ -67,7 +68,7 @@ def write(path: str | Path, rows: list[Score]) -> None:
 
 
 def write_study(
-    monkeypatch: pytest.MonkeyPatch, rows: list[Score], *, name: str = "quick", rates=(5e-4, 5e-3)
+    monkeypatch: pytest.MonkeyPatch, rows: list[Score], *, name: str = "quick", rates=(5e-4, 5e-3), composites=()
 ) -> Study:
     """A study file in the current folder whose results are these scores; its runs are called `base`, `low` and `high`.
 
@@ -79,6 +80,7 @@ def write_study(
         "instructions": [{"source": "starter-en", "examples": 20}],
         "learning_rate": list(rates),
         "prompts": {"sets": ["everyday"], "languages": ["en", "fr"]},
+        "composites": list(composites),
     }
     path = Path(f"{name}.yaml")
     path.write_text(dump_yaml(data))
@@ -112,6 +114,8 @@ def write_study(
     monkeypatch.setattr(
         Study,
         "results",
-        lambda self: with_people(self._by_hand[self.name], database_of_study(self.root, self.name)),
+        lambda self: with_composites(
+            with_people(self._by_hand[self.name], database_of_study(self.root, self.name)), self.config.composites
+        ),
     )
     return study

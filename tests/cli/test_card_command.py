@@ -57,7 +57,9 @@ def hub(monkeypatch: pytest.MonkeyPatch):
 def test_a_card_of_what_the_study_selects(study):
     text = call("card", "quick.yaml").stdout
     assert text.startswith("---\n")
-    assert study.cells[1].name in text and "gemma-3-270m" in text
+    assert study.cells[1].name in text
+    # A packaged model by the hub's name, and what its weights are.
+    assert "\nbase_model: google/gemma-3-270m\n" in text and "de-quantized from Q4\\_K\\_M" in text
 
 
 def test_a_card_in_a_file_of_a_run_that_is_named(study):
@@ -97,12 +99,12 @@ def test_the_model_and_its_card_are_one_commit(study, hub):
     assert content["README.md"].decode("utf-8") == call("card", "quick.yaml").stdout
     assert study.cells[1].name in message
     # The folder of this machine is nobody's business.
-    assert json.loads(content["adapter_config.json"]) == {"r": 16, "base_model_name_or_path": "gemma-3-270m"}
-    further = ("--base-model", "google/gemma-3-270m", "--license", "gemma")
+    assert json.loads(content["adapter_config.json"]) == {"r": 16, "base_model_name_or_path": "google/gemma-3-270m"}
+    further = ("--base-model", "ada/base", "--license", "gemma")
     call("push", "quick.yaml", "--to", "ada/model", "--public", "--message", "first", *further)
     told = hub.calls[3][2]
-    assert json.loads(told["adapter_config.json"])["base_model_name_or_path"] == "google/gemma-3-270m"
-    assert b"\nbase_model: google/gemma-3-270m\n" in told["README.md"] and b"\nlicense: gemma\n" in told["README.md"]
+    assert json.loads(told["adapter_config.json"])["base_model_name_or_path"] == "ada/base"
+    assert b"\nbase_model: ada/base\n" in told["README.md"] and b"\nlicense: gemma\n" in told["README.md"]
     assert hub.calls[2] == ("create_repo", "ada/model", False, True) and hub.calls[3][3] == "first"
 
 

@@ -193,3 +193,18 @@ def test_what_cannot_be_compared():
     ):
         with pytest.raises(InvalidData, match=f"(?s){problem}"):
             call("compare", *arguments)
+
+
+def test_a_facet_that_two_studies_make_of_different_conditions_is_not_compared(monkeypatch):
+    for name, most in (("first", 5), ("second", 5), ("third", 9)):
+        conditions = [{"facet": RIGHT, "at_least": 1}, {"facet": "length", "at_most": most}]
+        rows = scores("low", RIGHT, {"fr": [1] * 8}) + scores("low", "length", {"fr": [3] * 8})
+        write_study(monkeypatch, rows, name=name, composites=[{"name": "servable", "all": conditions}])
+    same = as_json("compare", "first.yaml", "second.yaml")
+    assert {row["facet"] for row in same["comparisons"]} == {RIGHT, "length", "servable"} and not same["not_compared"]
+    other = as_json("compare", "first.yaml", "third.yaml")
+    assert {row["facet"] for row in other["comparisons"]} == {RIGHT, "length"}
+    assert other["not_compared"]["servable"] == (
+        "it is the share of answers with correct_language >= 1 and length <= 5 in the one "
+        "and the share of answers with correct_language >= 1 and length <= 9 in the other"
+    )

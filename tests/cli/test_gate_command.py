@@ -140,6 +140,46 @@ def test_usable_is_made_of_what_there_is():
     assert "0.700" in gate("usable[fr] >= 70%")
 
 
+SERVABLE = {"name": "servable", "all": [{"facet": RIGHT, "at_least": 1}, {"facet": "length", "at_most": 5}]}
+
+
+def test_a_facet_of_the_studys_own(monkeypatch):
+    # Ten answers of `low`: nine right, of which one is too long; so 80 % are servable.
+    rows = scores("low", RIGHT, {"fr": [1] * 9 + [0]}) + scores("low", "length", {"fr": [9] + [3] * 9})
+    write_study(monkeypatch, rows, composites=[SERVABLE])
+    low = ("--run", "lr 5e-4")
+    assert "0.800 (" in gate("servable[fr] >= 80%", file="quick.yaml", more=low)
+    assert "servable[fr] >= .81 (lr 5e-4): 0.800" in gate("servable[fr] >= .81", file="quick.yaml", more=low, status=1)
+    output = gate("servable[fr] >= 80", "length[fr] >= 3", file="quick.yaml", more=low, status=1)
+    assert "servable is never 80 (it is from 0 to 1); did you mean 80%?" in output and "1 of 2 rules failed" in output
+    # What is no share and in no table of facets is told when it is read.
+    write("s.parquet", scores("one", "warmth", {"fr": [3] * 6}))
+    assert "warmth is no share" in gate("warmth[fr] >= 80%", status=1)
+
+
+def test_a_facet_of_the_studys_own_against_a_baseline(monkeypatch):
+    for name, right in (("before", [1] * 20), ("quick", [0] * 20)):
+        rows = scores("low", RIGHT, {"fr": right}) + scores("low", "length", {"fr": [3] * 20})
+        write_study(monkeypatch, rows, name=name, composites=[SERVABLE])
+    gate(file="before.yaml", more=("--run", "lr 5e-4", "--store", "base.json"))
+    more = ("--run", "lr 5e-4", "--baseline", "base.json")
+    assert "✗ servable[fr] no worse than the baseline (lr 5e-4): 0.000 now, 1.000 before" in gate(
+        file="quick.yaml", more=more, status=1
+    )
+
+
+def test_old_scores_are_read_and_newer_ones_refused():
+    import polars as pl
+
+    one_file()
+    frame = pl.read_parquet("s.parquet")
+    frame.drop("spans").with_columns(schema_version=pl.lit(1)).write_parquet("old.parquet")
+    assert "0.900" in gate("correct_language[fr] >= .9", file="old.parquet")
+    frame.with_columns(schema_version=pl.lit(3)).write_parquet("new.parquet")
+    with pytest.raises(InvalidData, match=r"new\.parquet: .*schema version 3; .*use the crosstune that wrote them"):
+        gate("correct_language[fr] >= .9", file="new.parquet")
+
+
 def test_a_baseline_allows_for_noise():
     one_file()
     gate(more=("--store", "base.json"))

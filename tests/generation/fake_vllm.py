@@ -21,7 +21,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 START, END = 3, 4  # <|im_start|> and <|im_end|> of the tiny tokenizer
-VARIABLES = ("VLLM_API_KEY", "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "VLLM_SERVER_DEV_MODE")
+VARIABLES = (
+    "VLLM_API_KEY",
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING",
+    "VLLM_SERVER_DEV_MODE",
+    "CUDA_VISIBLE_DEVICES",
+)
 
 
 class Fake:

@@ -112,6 +112,17 @@ def test_greedy_is_the_penalty_over_the_whole_vocabulary(seed, penalty, dtype):
     assert greedy(logits.clone(), seen, penalty).tolist() == expected.tolist()
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([2048, 2049, 5000]), st.sampled_from([torch.float32, torch.bfloat16]))
+def test_the_first_of_the_largest_is_taken_in_a_large_vocabulary(seed, vocabulary, dtype):
+    """Few values, so the largest occurs in several pieces of the vocabulary, and in what is left after whole ones."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randint(0, vocabulary, (3, vocabulary), generator=generator).clamp(max=vocabulary - 3).to(dtype)
+    assert greedy(logits.clone(), torch.zeros(3, 1, dtype=torch.long), 1.0).tolist() == [
+        row.tolist().index(row.max().item()) for row in logits
+    ]
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"top_k": 5}, {"top_p": 0.6}, {"top_k": 8, "top_p": 0.5}, {"repetition_penalty": 1.0}],

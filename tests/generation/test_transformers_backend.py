@@ -11,7 +11,8 @@ from crosstune.errors import InvalidData, ModelUnavailable, OutOfMemory
 from crosstune.generation.adapters import apply_adapter
 from crosstune.generation.backends import transformers as backend
 from crosstune.generation.config import GenerationConfig
-from crosstune.models.loading import load_model
+from crosstune.models.chat_formats import chat_format
+from crosstune.models.loading import load_model, load_tokenizer
 from crosstune.records import Ending, Message, Prompt, Response
 from crosstune.storage.tables import RecordLog
 
@@ -116,20 +117,39 @@ def test_a_models_own_generation_settings_are_ignored(tiny_model, log, tmp_path)
     assert {key: response.text for key, response in answer(copy, other).items()} == expected
 
 
-def test_out_of_memory_says_what_to_lower_and_keeps_the_rest(tiny_model, log, monkeypatch):
-    calls = []
+def holding(rows, monkeypatch):
+    """Lets decoding run out of memory with more rows than that; gives the rows of every try."""
+    tried = []
     whole = backend.decode
 
-    def full(*arguments, **named):
-        calls.append(1)
-        if len(calls) == 2:
+    def decode(model, prompts, **named):
+        tried.append(len(prompts))
+        if len(prompts) > rows:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return whole(*arguments, **named)
+        return whole(model, prompts, **named)
 
-    monkeypatch.setattr(backend, "decode", full)
-    with pytest.raises(OutOfMemory, match=r"lower generation.tokens_per_batch \(now 150\)"):
+    monkeypatch.setattr(backend, "decode", decode)
+    return tried
+
+
+def test_out_of_memory_makes_batches_smaller_from_then_on(tiny_model, log, tmp_path, monkeypatch, caplog):
+    same = [prompt(number, text=f"Hello {number}") for number in range(8)]
+    config = CONFIG.model_copy(update={"tokens_per_batch": 10_000})
+    undisturbed = answer(tiny_model, RecordLog(tmp_path / "other", Response), same, config=config)
+    tried = holding(3, monkeypatch)
+    answers = answer(tiny_model, log, same, config=config)
+    # All eight, half of them, half of those; prompts of one length stay at two from then on.
+    assert tried == [8, 4, 2, 2, 2, 2]
+    assert {key: item.text for key, item in answers.items()} == {key: item.text for key, item in undisturbed.items()}
+    assert caplog.text.count("out of memory") == 2
+
+
+def test_too_little_memory_for_one_prompt_says_what_to_lower(tiny_model, log, monkeypatch):
+    tried = holding(0, monkeypatch)
+    with pytest.raises(OutOfMemory, match=r"lower generation.max_new_tokens, shorten the prompt"):
         answer(tiny_model, log)
-    assert 0 < len(log.read()) < len(PROMPTS)
+    assert tried[-1] == 1
+    assert log.read() == []
 
 
 def test_a_prompt_longer_than_the_context_is_named(tiny_model, log):
@@ -144,6 +164,15 @@ def test_an_answer_ends_where_the_context_does(tiny_model, log):
     response = answers["set/9", "en"]
     assert response.prompt_tokens == 509
     assert (response.completion_tokens, response.ending) == (3, Ending.LENGTH)
+
+
+def test_an_end_mark_spelled_in_ordinary_tokens_ends_an_answer(tiny_model):
+    """A letter a token; with its last letter, and not before, ChatML's end of turn is there."""
+    tokenizer = load_tokenizer(tiny_model)
+    answering = backend._Answering(None, tokenizer, chat_format("chatml", tokenizer), config=CONFIG, adapters=None)
+    ids = tokenizer.convert_tokens_to_ids(list("a>b<|im_end|>"))
+    assert len(ids) == 13
+    assert [answering._is_finished(ids[:count]) for count in range(1, 14)] == [False] * 12 + [True]
 
 
 @pytest.fixture
@@ -183,7 +212,7 @@ def test_an_adapter_is_merged_only_where_no_precision_is_lost(tiny_model, adapte
     for dtype, apart in ((torch.float32, False), (torch.bfloat16, True)):
         model = load_model(tiny_model, dtype=dtype, device="cpu")
         apply_adapter(model, adapter[0])
-        assert any("lora" in name for name, _ in model.named_modules()) is apart
+        assert any("lora" in name for name, _ in model.named_buffers()) is apart
 
 
 def test_an_adapter_changes_the_answers(tiny_model, adapter, log, tmp_path):

@@ -194,8 +194,9 @@ def test_booleans_stay_where_they_belong(quick):
     parse_study(StudyDocument(quick, None, "s.yaml"))
 
 
-def test_settings_of_speed_are_no_axis(quick):
-    quick["training"]["save_every"] = [1, 2]
+@pytest.mark.parametrize("name", ["save_every", "processes"])
+def test_settings_of_speed_are_no_axis(quick, name):
+    quick["training"][name] = [1, 2]
     with pytest.raises(InvalidStudy, match="changes speed and not results"):
         cells(quick)
 

@@ -35,7 +35,7 @@ def test_what_is_no_mapping_is_refused(text):
 
 
 def test_a_missing_file_and_a_wrong_encoding_are_named(tmp_path):
-    (tmp_path / "quickstart.yaml").write_text("name: q")
+    (tmp_path / "quickstart.yaml").write_text("name: q\nprompts: {sets: [everyday]}\n")
     with pytest.raises(InvalidStudy, match=r"no such study file.*did you mean .*quickstart\.yaml"):
         StudyDocument.read(tmp_path / "quickstrat.yaml")
     (tmp_path / "latin.yaml").write_bytes("a: 1\nname: caf\xe9\n".encode("latin-1"))
@@ -44,6 +44,20 @@ def test_a_missing_file_and_a_wrong_encoding_are_named(tmp_path):
     assert caught.value.where.endswith("latin.yaml:2")
     (tmp_path / "bom.yaml").write_bytes(b"\xef\xbb\xbfname: q\n")
     assert StudyDocument.read(tmp_path / "bom.yaml").data == {"name": "q"}
+
+
+def test_only_studies_are_suggested(tmp_path):
+    for name, text in (
+        (".hidden.yaml", "prompts: {}\n"),
+        ("compose.yaml", "name: x\nservices: {}\n"),
+        ("notes.txt", "prompts: {}\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidStudy, match=r"no such study file; give the path of a YAML file$"):
+        StudyDocument.read(tmp_path / "hidden.yaml")
+    (tmp_path / "other.yml").write_text('"prompts" : {}\n')
+    with pytest.raises(InvalidStudy, match=r"no such study file; did you mean .*other\.yml'\?$"):
+        StudyDocument.read(tmp_path / "other.yaml")
 
 
 def test_where_finds_lines_of_keys_items_and_the_nearest_thing_around():

@@ -1,8 +1,9 @@
-"""A whole study on a Ray cluster of three node processes, one of them killed on the way."""
+"""Whole studies on a Ray cluster of three node processes: one of them killed on the way, and a search by halving."""
 
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from crosstune import Study
 from crosstune.errors import InvalidStudy
 from crosstune.steps import executors
-from crosstune.steps.events import Advanced, Finished, Started
+from crosstune.steps.events import Advanced, Finished, Found, Started
 from crosstune.study.cluster import library_versions, ray_executor
 from crosstune.study.document import dump_yaml
 
@@ -34,6 +35,19 @@ def tiny(quick, tiny_model, tmp_path):
     }
     (tmp_path / "tiny.yaml").write_text(dump_yaml(quick))
     return tmp_path / "tiny.yaml"
+
+
+@contextmanager
+def one_thread():
+    """As on a node: sums are taken in the same order."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def comparable(tables):
@@ -71,15 +85,58 @@ def test_a_node_is_killed_in_a_training_and_the_tables_are_those_of_one_machine(
     assert killed and resumed == killed
     finished = [event.step.folder for event in events if isinstance(event, Finished)]
     assert sorted(finished) == sorted(step.folder for step in study.steps)
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as on a node: sums are taken in the same order
-    try:
+    with one_thread():
         alone = Study.load(tiny, root=tmp_path / "alone").run()
-    finally:
-        torch.set_num_threads(threads)
     assert comparable(tables) == comparable(alone)
+
+
+HALVING = "{strategy: halving, rungs: [0.5], keep: 0.5, by: correct_language, probe: {prompts: 5, max_new_tokens: 3}}"
+
+
+def halved(path, cluster, tmp_path, **settings):
+    """The tables of a study that is searched by halving, on the cluster and on one machine; and what was trained."""
+    settings = {"search": HALVING, "prompts.limit": 5, "scorers": "[correct_language]"} | settings
+    overrides = [f"{name}={value}" for name, value in settings.items()]
+    study, events = Study.load(path, overrides=overrides, root=tmp_path / "runs"), []
+    tables = study.run(on_event=events.append, executor=ray_executor(cluster.address))
+    trained = [event.step.name for event in events if isinstance(event, Finished) and event.step.kind == "training"]
+    with one_thread():
+        alone = Study.load(path, overrides=overrides, root=tmp_path / "alone").run()
+    # What the cluster finished, one machine finds: the same steps by the same names.
+    found = []
+    Study.load(path, overrides=overrides, root=tmp_path / "runs").run(on_event=found.append)
+    assert found and all(isinstance(event, Found) for event in found)
+    return tables, alone, [int(name.rpartition("_to")[2]) if "_to" in name else "whole" for name in trained]
+
+
+def same(tables, alone):
+    return (
+        tables.pruned.equals(alone.pruned)
+        and tables.cells.equals(alone.cells)
+        and comparable(tables) == comparable(alone)
+    )
+
+
+def test_a_search_by_halving_keeps_on_a_cluster_what_it_keeps_on_one_machine(
+    tiny, ray_cluster, tmp_path, graded, quick_steps
+):
+    tables, alone, trained = halved(tiny, ray_cluster, tmp_path, learning_rate="[1e-3, 5e-3, 1e-2]")
+    # All three to update 6 of 12; the better half of them, 1e-3 with all right and 1e-2 with 3 of 5, to the end.
+    assert sorted(map(str, trained)) == ["6", "6", "6", "whole", "whole"]
+    assert tables.cells["learning_rate"].to_list() == [None, 1e-3, 1e-2]
+    assert same(tables, alone)
+
+
+@pytest.mark.chaos
+def test_a_search_by_halving_of_real_trainings_gives_the_same_tables(tiny, ray_cluster, tmp_path, graded):
+    settings = {
+        "learning_rate": "[1e-3, 5e-3]",
+        "training": "{max_steps: 2, tokens_per_step: 256, tokens_per_device_batch: 256, max_length: 128}",
+    }
+    tables, alone, trained = halved(tiny, ray_cluster, tmp_path, **settings)
+    assert sorted(map(str, trained)) == ["1", "1", "whole"]
+    assert tables.cells["learning_rate"].to_list() == [None, 1e-3]
+    assert same(tables, alone)
 
 
 def test_versions_that_must_agree_are_those_of_libraries():

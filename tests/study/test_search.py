@@ -9,16 +9,14 @@ import pytest
 
 from crosstune import Study
 from crosstune.errors import InvalidStudy, OutOfMemory, StepFailed
-from crosstune.records import Ending, Prompt, Response
 from crosstune.reporting.report import render
 from crosstune.steps.events import Failed, Found, Started
 from crosstune.steps.store import State
 from crosstune.storage.atomic import write_atomic
-from crosstune.storage.tables import read_frame, read_table, write_parquet, write_table
-from crosstune.study import answering, probe, stages
+from crosstune.storage.tables import read_frame
+from crosstune.study import probe, stages
 from crosstune.study.document import StudyDocument, dump_yaml
 from crosstune.study.validation import parse_study
-from crosstune.training.curve import CurveRow
 
 HALVING = {
     "strategy": "halving",
@@ -47,63 +45,6 @@ def tiny(quick, tiny_model, tmp_path):
     }
     (tmp_path / "tiny.yaml").write_text(dump_yaml(quick))
     return tmp_path / "tiny.yaml"
-
-
-@pytest.fixture
-def graded(monkeypatch):
-    """Has the probe's answers rated by what is wanted of each learning rate: a share of right languages."""
-    wanted = {5e-4: 0.0, 1e-3: 1.0, 5e-3: 0.2, 1e-2: 0.6}
-    original = probe.rate_probe
-
-    def rate(workspace):
-        original(workspace)
-        manifest = json.loads((workspace.inputs["training"] / "training.json").read_text())
-        share = wanted[manifest["learning_rate"]]
-        scores = read_frame(workspace.out / "scores.parquet").with_columns(
-            # Of the five instructions so many have the right language; no score is without a value.
-            value=(pl.col("prompt_id").rank("dense").over("facet", "language") <= round(share * 5)).cast(pl.Float64),
-            reason=pl.lit(None, dtype=pl.String),
-        )
-        write_parquet(workspace.out / "scores.parquet", scores)
-
-    monkeypatch.setattr(probe, "rate_probe", rate)
-    return wanted
-
-
-@pytest.fixture
-def quick_steps(monkeypatch):
-    """Has trainings and answers that cost nothing, and lists what each training goes on from: cell, stop, start."""
-    trained = []
-
-    def tune(workspace, *, cell, tuning, stop_at=None, start=None):
-        trained.append((tuning.learning_rate, stop_at, start))
-        last = stop_at or tuning.config.max_steps
-        rows = [CurveRow(step, 10 * step, tuning.learning_rate, 1.0, 1.0, float(step)) for step in range(1, last + 1)]
-        write_table(workspace.out / "curve.parquet", CurveRow, rows)
-        facts = {"learning_rate": tuning.learning_rate, "diverged_at_step": None}
-        write_atomic(workspace.out / "training.json", json.dumps(facts))
-
-    def answer(workspace, *, cell):
-        prompts = read_table(workspace.inputs["prompts"] / "prompts.parquet", Prompt)
-        limit = cell.generation.max_new_tokens
-        responses = [
-            Response(
-                run=cell.name,
-                prompt_id=prompt.id,
-                language=prompt.language,
-                text="The bread is in the oven, and the children are waiting for it",
-                ending=Ending.LENGTH,
-                prompt_tokens=3,
-                completion_tokens=limit,
-                seconds=0.1,
-            )
-            for prompt in prompts
-        ]
-        write_table(workspace.out / "responses.parquet", Response, responses)
-
-    monkeypatch.setattr(stages, "tune", tune)
-    monkeypatch.setattr(answering, "answer", answer)
-    return trained
 
 
 def load(path, **options):

@@ -6,22 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosstune.cli.console import RootOption, console, counted, plain, print_table
-from crosstune.cli.judge_options import (
-    BaseUrlOption,
-    ConnectionsOption,
-    LedgerOption,
-    ModelOption,
-    PriceOption,
-    ReplyTokensOption,
-    RubricOption,
-    SchemaOption,
-    TemperatureOption,
-    interrupted,
-    judge_config,
-    judge_models,
-    say_who_holds_it,
-)
+from crosstune.cli.console import console, counted, plain, print_table
+from crosstune.cli.judge_options import JudgeOptions, interrupted, judge_config, say_who_holds_it, takes_judge
 from crosstune.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
@@ -32,23 +18,15 @@ _GOOD, _WEAK = 0.9, 0.7
 """Separations from which a judge is called good at a criterion, and below which it is not to be trusted with it."""
 
 
+@takes_judge
 def check_judge(
-    model: ModelOption = None,
-    base_url: BaseUrlOption = None,
-    connections: ConnectionsOption = None,
-    price: PriceOption = None,
-    reply_tokens: ReplyTokensOption = 1024,
-    temperature: TemperatureOption = 0.0,
-    schema: SchemaOption = True,
-    rubric: RubricOption = None,
+    judges: JudgeOptions,
     languages: Annotated[
         str | None,
         typer.Option("--languages", metavar="CODES", help="With commas between; default: all that there are."),
     ] = None,
     show_marks: Annotated[bool, typer.Option("--marks", help="Show each answer with its marks.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    ledger: LedgerOption = None,
-    root: RootOption = None,
 ) -> None:
     """Show a judge sixty answers with known faults: how well does it separate each criterion in each language?
 
@@ -58,26 +36,12 @@ def check_judge(
     from crosstune.errors import InvalidStudy
     from crosstune.judging.check import check_judge as check
     from crosstune.judging.known_faults import load_known_faults
-    from crosstune.study.study import default_root
 
     faults = load_known_faults([code.strip() for code in languages.split(",")] if languages else None)
-    if not model:
+    if (models := judges.models()) is None:
         raise InvalidStudy("no judge is named", where="--model", hint="for example: --model openai/gpt-5-mini")
-    config = judge_config(
-        {
-            "models": judge_models(
-                model,
-                base_url=base_url,
-                connections=connections,
-                price=price,
-                reply_tokens=reply_tokens,
-                temperature=temperature,
-                schema=schema,
-            ),
-            "rubric": rubric,
-        }
-    )
-    folder = ledger or (root or default_root()) / "judge"
+    config = judge_config({"models": models, "rubric": judges.rubric})
+    folder = judges.folder()
     try:
         with ProgressBar("checking") as bar:
             checks, judging = check(faults, config, folder, on_progress=bar.on_progress, on_wait=say_who_holds_it)

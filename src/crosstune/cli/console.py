@@ -1,8 +1,10 @@
 """What commands share: the consoles, how errors and quantities look, the options of a study."""
 
+import signal
 import unicodedata
 from io import StringIO
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -19,6 +21,15 @@ StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="A study fi
 RootOption = Annotated[
     Path | None,
     typer.Option("--root", help="Folder for results; default: $CROSSTUNE_ROOT, else ./runs.", show_default=False),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="Store that machines share for finished steps, as s3://bucket/prefix; default: $CROSSTUNE_STORE.",
+        show_default=False,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -104,3 +115,12 @@ def amount(count: int | None) -> str:
             return f"{value:.0f}{unit}" if unit == "" or value >= 100 else f"{value:.1f}{unit}"
         value /= 1000
     raise AssertionError("unreachable")
+
+
+def end_politely() -> None:
+    """Has a polite kill, as batch systems send before the rude one, treated like Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

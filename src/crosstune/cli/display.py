@@ -34,6 +34,7 @@ class _Running:
     bar: TaskID
     since: float
     first_done: int | None = None
+    unit: str = ""
 
 
 class RunDisplay:
@@ -118,9 +119,11 @@ class RunDisplay:
 
     def _advance(self, step: Step, progress: Snapshot) -> None:
         now = time.monotonic()
+        if step.folder not in self._running:  # finished before, and on its way to where others find it
+            self._start(step, resumed=False)
         running = self._running[step.folder]
-        if running.first_done is None or progress.done < running.first_done:
-            running.first_done, running.since = progress.done, now
+        if running.first_done is None or progress.done < running.first_done or progress.unit != running.unit:
+            running.first_done, running.since, running.unit = progress.done, now, progress.unit
         done = progress.done - running.first_done
         left = None
         if progress.total and done > 0:

@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosstune.cli.console import RootOption, counted, error_console, plain
+from crosstune.cli.console import counted, error_console, plain
 from crosstune.cli.judge_options import (
-    BaseUrlOption,
-    ConnectionsOption,
-    LedgerOption,
-    ModelOption,
+    JudgeOptions,
     PanelRule,
-    PriceOption,
-    ReplyTokensOption,
-    RubricOption,
-    SchemaOption,
-    TemperatureOption,
     interrupted,
     judge_config,
-    judge_models,
     say_who_holds_it,
+    takes_judge,
 )
 from crosstune.cli.progress_bar import ProgressBar
 
@@ -35,6 +27,7 @@ _STUDY_SUFFIXES = (".yaml", ".yml")
 _SUFFIXES = (".parquet", ".csv", ".jsonl")
 
 
+@takes_judge
 def judge(
     files: Annotated[
         list[Path],
@@ -44,14 +37,7 @@ def judge(
             show_default=False,
         ),
     ],
-    model: ModelOption = None,
-    base_url: BaseUrlOption = None,
-    connections: ConnectionsOption = None,
-    price: PriceOption = None,
-    reply_tokens: ReplyTokensOption = 1024,
-    temperature: TemperatureOption = 0.0,
-    schema: SchemaOption = True,
-    rubric: RubricOption = None,
+    judges: JudgeOptions,
     prompts: Annotated[
         int | None,
         typer.Option("--prompts", min=1, help="Only the answers to so many instructions, drawn by the seed."),
@@ -95,8 +81,6 @@ def judge(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Say what it would take, and ask nobody.")] = False,
-    ledger: LedgerOption = None,
-    root: RootOption = None,
 ) -> None:
     """Have answers marked by an LLM judge: language, fluency, helpfulness, accuracy, coherence, harmlessness.
 
@@ -107,23 +91,12 @@ def judge(
     from crosstune.judging.chosen import drawn
     from crosstune.judging.estimate import estimate
     from crosstune.storage.atomic import make_folder
-    from crosstune.study.study import default_root
 
-    subjects, of_study = _subjects(files, column or [], language, root)
+    subjects, of_study = _subjects(files, column or [], language, judges.root)
     config = _config(
         of_study,
-        models=None
-        if not model
-        else judge_models(
-            model,
-            base_url=base_url,
-            connections=connections,
-            price=price,
-            reply_tokens=reply_tokens,
-            temperature=temperature,
-            schema=schema,
-        ),
-        rubric=rubric,
+        models=judges.models(),
+        rubric=judges.rubric,
         prompts=prompts,
         panel=None if panel is None else panel.value,
         repeat=repeat,
@@ -136,7 +109,7 @@ def judge(
     names_of(by)
     if out is not None:
         _check_out(out)
-    folder = ledger or (root or default_root()) / "judge"
+    folder = judges.folder()
     costs = estimate(subjects, config, folder)
     show_costs(costs, len(drawn(subjects, config)), len(subjects), to_error=as_json or not plan)
     if plan:

@@ -1,14 +1,18 @@
 """The options of a judge that `crosstune judge` and `crosstune check-judge` share, and what they make of them."""
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
-from crosstune.cli.console import error_console, plain
+from crosstune.cli.console import RootOption, error_console, plain
 
 if TYPE_CHECKING:
     from crosstune.judging.config import JudgeConfig
@@ -68,38 +72,46 @@ class PanelRule(StrEnum):
     MAJORITY = "majority"
 
 
-def judge_models(
-    models: list[str],
-    *,
-    base_url: str | None,
-    connections: int | None,
-    price: str | None,
-    reply_tokens: int,
-    temperature: float,
-    schema: bool,
-) -> list[dict[str, Any]]:
-    """Judges as a study file would name them.
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """What the user says of judges, of their rubric, and of where calls are kept."""
 
-    Raises:
-        InvalidStudy: the price is no pair of numbers, or a model is named in no way that Inspect knows.
-    """
-    from pydantic import ValidationError
+    model: ModelOption = None
+    base_url: BaseUrlOption = None
+    connections: ConnectionsOption = None
+    price: PriceOption = None
+    reply_tokens: ReplyTokensOption = 1024
+    temperature: TemperatureOption = 0.0
+    schema: SchemaOption = True
+    rubric: RubricOption = None
+    ledger: LedgerOption = None
+    root: RootOption = None
 
-    from crosstune.errors import InvalidStudy
-    from crosstune.judging.config import JudgeModel
+    def models(self) -> list[dict[str, Any]] | None:
+        """Judges as a study file would name them; None where none is named.
 
-    found = []
-    for model in models:
+        Raises:
+            InvalidStudy: the price is no pair of numbers, or a model is named in no way that Inspect knows.
+        """
+        return [self._entry(model) for model in self.model] if self.model else None
+
+    def _entry(self, model: str) -> dict[str, Any]:
+        from pydantic import ValidationError
+
+        from crosstune.errors import InvalidStudy
+        from crosstune.judging.config import JudgeModel
+
         entry: dict[str, Any] = {
             "model": model,
-            "connections": connections,
-            "price": _price(price),
-            "max_tokens": reply_tokens,
-            "temperature": None if temperature < 0 else temperature,
-            "structured": schema,
+            "connections": self.connections,
+            "price": _price(self.price),
+            "max_tokens": self.reply_tokens,
+            "temperature": None if self.temperature < 0 else self.temperature,
+            "structured": self.schema,
         }
-        if base_url is not None and (model.startswith(("openai-api/", "vllm/")) or len(models) == 1):
-            entry["base_url"] = base_url
+        is_only = len(self.model or ()) == 1
+        if self.base_url is not None and (model.startswith(("openai-api/", "vllm/")) or is_only):
+            entry["base_url"] = self.base_url
         try:
             JudgeModel.model_validate(entry)
         except ValidationError as error:
@@ -108,8 +120,35 @@ def judge_models(
             named = str(first["loc"][0]) if first["loc"] else of_model
             where = _OPTIONS.get(named, "--model")
             raise InvalidStudy(first["msg"].removeprefix("Value error, "), where=where) from None
-        found.append(entry)
-    return found
+        return entry
+
+    def folder(self) -> Path:
+        """Where calls are kept."""
+        from crosstune.study.study import default_root
+
+        return self.ledger or (self.root or default_root()) / "judge"
+
+
+def takes_judge(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `judges`, a `JudgeOptions`, is the options of it, one by one."""
+    hints = get_type_hints(JudgeOptions, include_extras=True)
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    shared = [
+        Parameter(each.name, kind, default=each.default, annotation=hints[each.name]) for each in fields(JudgeOptions)
+    ]
+    own = list(signature(command, eval_str=True).parameters.values())
+    place = next(number for number, each in enumerate(own) if each.name == "judges")
+    parameters = [*own[:place], *shared, *own[place + 1 :]]
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        judges = JudgeOptions(**{each.name: given.pop(each.name) for each in shared})
+        command(judges=judges, **given)
+
+    # By these typer, which knows no groups of options, finds them.
+    with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
 
 
 def _price(text: str | None) -> dict[str, float] | None:

@@ -11,6 +11,7 @@ from crosstune import __version__
 from crosstune.cli import (
     agreement,
     annotate,
+    answer,
     card,
     check_judge,
     compare,
@@ -49,6 +50,7 @@ app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)
 app.command("card")(card.card)
 app.command("push")(push.push)
+app.command("answer")(answer.answer)
 app.command("score")(score.score)
 app.command("facets")(facets.facets)
 app.command("judge")(judge.judge)

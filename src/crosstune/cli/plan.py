@@ -11,6 +11,7 @@ from rich.table import Table
 from crosstune.cli.console import (
     RootOption,
     SetOption,
+    StoreOption,
     StudyArgument,
     amount,
     console,
@@ -35,6 +36,7 @@ def plan(
     study: StudyArgument,
     overrides: SetOption = None,
     root: RootOption = None,
+    store: StoreOption = None,
     on: Annotated[
         str | None,
         typer.Option("--on", metavar="ACCELERATOR", help="Estimate for another machine, such as h100."),
@@ -44,7 +46,7 @@ def plan(
     """Show the grid, what is finished already, and estimated tokens, time, memory and disk."""
     from crosstune.study.study import Study
 
-    loaded = Study.load(study, overrides=overrides or [], root=root)
+    loaded = Study.load(study, overrides=overrides or [], root=root, store=store)
     with ProgressBar("comparing instructions with prompts") as bar:
         planned = loaded.plan(accelerator=on, on_progress=bar.on_progress)
     if as_json:
@@ -88,7 +90,8 @@ def show_plan(plan: "Plan") -> None:
         here = f"about [bold]{duration(plan.seconds_left)}[/bold] on {escape(plan.machine.name)} ({basis})"
         times = [here] if plan.works_here else []
         times += ["answers of API models at the endpoint's speed"] if plan.asks_apis else []
-        memory = f"{size(plan.peak_memory_bytes)} of memory, " if plan.works_here else ""
+        device = "GPU memory" if plan.machine.gpu else "memory"
+        memory = f"{size(plan.peak_memory_bytes)} of {device}, " if plan.works_here else ""
         console.print(
             f"left: {' and '.join(times)}, at most {amount(plan.tokens_left)} tokens, {memory}"
             f"{size(plan.disk_bytes)} of disk",
@@ -132,7 +135,9 @@ def _group(cell: "PlannedCell") -> tuple[str, str, str]:
         return known.model.label, "", "API" + settings
     if known.tuning is None:
         return known.base_model.name, "", "untuned" + settings
-    return known.base_model.name, known.tuning.instructions.name, known.tuning.adaptation.name + settings
+    processes = known.tuning.config.processes
+    shared = f", {processes} processes" if processes > 1 else ""
+    return known.base_model.name, known.tuning.instructions.name, known.tuning.adaptation.name + settings + shared
 
 
 def _rates(cells: "list[PlannedCell]") -> str:

@@ -12,6 +12,7 @@ import typer
 from crosstune.cli.console import console, plain
 from crosstune.cli.prompts_options import JsonOption, LanguageFileOption, named_source, refused_setting
 from crosstune.errors import InvalidData, did_you_mean
+from crosstune.records import instruction_of
 
 if TYPE_CHECKING:
     from crosstune.records import Prompt
@@ -99,7 +100,7 @@ def _originals(
 
 
 def _has_id(prompt: "Prompt", wanted: str) -> bool:
-    base = prompt.id.partition("+")[0]
+    base = instruction_of(prompt.id)
     return wanted in (prompt.id, base) or base.endswith("/" + wanted)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crosstune.cli.console import RootOption, SetOption, StudyArgument, console, plain
+from crosstune.cli.console import RootOption, SetOption, StoreOption, StudyArgument, console, plain
 from crosstune.errors import StorageFailure
 
 if TYPE_CHECKING:
@@ -52,28 +52,26 @@ def report(
     study: StudyArgument,
     overrides: SetOption = None,
     root: RootOption = None,
+    store: StoreOption = None,
     format: FormatOption = Format.HTML,
     out: OutOption = None,
     figures: FiguresOption = None,
 ) -> None:
     """Show the result of a finished study, and where its report is."""
     from crosstune.cli.summary import show_summary
-    from crosstune.steps.store import require_finished
     from crosstune.study.study import Study
 
-    loaded = Study.load(study, overrides=overrides or [], root=root)
-    page = require_finished(loaded.store, loaded.graph.report) / "report.html"
+    loaded = Study.load(study, overrides=overrides or [], root=root, store=store)
     tables = loaded.results()
     show_summary(tables, loaded.config.select.by, loaded.config.select.over)
-    if format is Format.HTML and tables.scores["rater"].str.starts_with("person:").any():
-        page = _with_people(loaded, tables)  # what people say comes after the run that wrote the page
     if format is Format.HTML and figures is None:
-        written = _copied(page, out)
+        written = _copied(_page(loaded, tables), out)
     else:
         from crosstune.reporting.findings import find
 
         found = find(tables, facet=loaded.config.select.by, over=loaded.config.select.over)
-        written = _copied(page, out) if format is Format.HTML else _written(loaded, found, format, out)
+        is_page = format is Format.HTML
+        written = _copied(_page(loaded, tables), out) if is_page else _written(loaded, found, format, out)
         if figures is not None:
             from crosstune.reporting.figures import write_figures
 
@@ -82,8 +80,22 @@ def report(
     console.print(f"\nReport: [bold]{plain(str(written))}[/bold]", soft_wrap=True)
 
 
-def _with_people(loaded: "Study", tables: "StudyTables") -> Path:
-    """The newest report written again, with what people have said so far."""
+def _page(loaded: "Study", tables: "StudyTables") -> Path:
+    """The report's page: what the study's run wrote, or a newer one.
+
+    People rate after the run, and what only the report depends on, such as composites, may have changed since.
+    """
+    from crosstune.steps.store import require_finished
+
+    if tables.scores["rater"].str.starts_with("person:").any():
+        return _written_again(loaded, tables)
+    try:
+        return require_finished(loaded.store, loaded.graph.report) / "report.html"
+    except StorageFailure:  # the results are finished, as they have been read
+        return _written_again(loaded, tables)
+
+
+def _written_again(loaded: "Study", tables: "StudyTables") -> Path:
     from crosstune.reporting.report import write_report
     from crosstune.steps.store import require_finished
     from crosstune.study.stages import provenance_of

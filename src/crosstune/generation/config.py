@@ -26,11 +26,15 @@ class GenerationConfig(BaseModel):
     tokens_per_batch: int = Field(default=8192, ge=1)
     """Memory budget: prompts answered together times the longest of them with its answer, in tokens. Lower it when
     memory runs out. A single prompt is answered whatever its length."""
+    models_at_once: int = Field(default=4, ge=1)
+    """LoRA adapters of one base model, itself included, whose answers share batches of `tokens_per_batch`, where one
+    process runs the study with transformers. 1: one after the other."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Precision of the weights; auto: bfloat16 where the device computes in it natively, else float32."""
-    backend: Literal["transformers", "vllm"] = "transformers"
-    """What runs the model: transformers, in this process, on a GPU or the CPU; or a vLLM server, on a GPU, which is
-    faster and needs `pip install 'crosstune[vllm]'`."""
+    backend: Literal["transformers", "vllm", "llama.cpp"] = "transformers"
+    """What runs the model: transformers, in this process, on a GPU or the CPU; a vLLM server, on a GPU, which is
+    faster and needs `pip install 'crosstune[vllm]'`; or llama.cpp, on a CPU, for packaged base models and LoRA adapters
+    of them, which needs `pip install 'crosstune[serve]'`."""
     vllm: VllmConfig | None = None
     """How the vLLM server is run, where the backend is vllm; None: with the defaults."""
 
@@ -38,14 +42,19 @@ class GenerationConfig(BaseModel):
     def _sampling_is_complete(self) -> "GenerationConfig":
         if self.temperature is None and (self.top_p is not None or self.top_k is not None):
             raise ValueError("top_p and top_k choose among tokens to sample from: set temperature too, such as 1.0")
+        if self.backend == "llama.cpp" and self.dtype != "auto":
+            raise ValueError(
+                "dtype is not for backend: llama.cpp, which computes with the quantized weights of the model's file: "
+                "remove dtype, or set backend: transformers"
+            )
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides the answers, for fingerprints: all but the memory budget and how a server is run.
+        """What decides the answers, for fingerprints: all but the memory budget, what shares it, and how a server is run.
 
         In bfloat16 the size of a batch can still tip a close choice between two tokens; that is rounding, and does
         not make it another study. Another backend rounds otherwise at every step, so it does. The default one is not
         named: answers from before there was a choice stay what they are.
         """
-        apart = {"tokens_per_batch", "vllm"} | ({"backend"} if self.backend == "transformers" else set())
+        apart = {"tokens_per_batch", "models_at_once", "vllm"} | ({"backend"} if self.backend == "transformers" else set())
         return self.model_dump(exclude=apart)

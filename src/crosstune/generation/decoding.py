@@ -18,12 +18,15 @@ the batch: the next token of each (answers)."""
 IsFinished = Callable[[Sequence[int]], bool]
 """Whether an answer is over, given its tokens so far."""
 
+OnRows = Callable[[Sequence[int]], None]
+"""Told the number of the prompt in each row of the batch, before the model sees other rows than before."""
+
 _LEAVE_AT = 1 / 8
 """Share of finished answers in a batch at which it is worth copying the cache without them."""
 
 
 @contextmanager
-def _contiguous_head_input(model: Any) -> Iterator[None]:
+def contiguous_head_input(model: Any) -> Iterator[None]:
     """Makes the last positions, cut out of the prompt's hidden states, contiguous before the output layer.
 
     Else torch's `matmul` with a frozen weight does not fold the batch into rows but copies the weight once for each
@@ -38,7 +41,13 @@ def _contiguous_head_input(model: Any) -> Iterator[None]:
 
 @torch.inference_mode()
 def decode(
-    model: Any, prompts: Sequence[Sequence[int]], *, limits: Sequence[int], choose: Choose, is_finished: IsFinished
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    limits: Sequence[int],
+    choose: Choose,
+    is_finished: IsFinished,
+    on_rows: OnRows = lambda active: None,
 ) -> list[list[int]]:
     """Answers as token ids.
 
@@ -48,6 +57,7 @@ def decode(
         limits: most new tokens of each.
         choose: picks the next tokens.
         is_finished: asked after each token.
+        on_rows: told which prompts are in the batch.
 
     Returns:
         For each prompt the new tokens, a stop token included.
@@ -67,8 +77,9 @@ def decode(
     active = list(range(len(prompts)))  # row of the batch -> number of the prompt
     unfinished = set(active)
     step = seen
+    on_rows(active)
     while True:
-        with _contiguous_head_input(model):
+        with contiguous_head_input(model):
             logits = model(
                 input_ids=step,
                 attention_mask=mask,
@@ -96,3 +107,4 @@ def decode(
             cache.batch_select_indices(rows_kept)
             step, seen, mask, positions = (tensor[rows_kept] for tensor in (step, seen, mask, positions))
             active = [active[row] for row in kept]
+            on_rows(active)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from crosstune.errors import InvalidData
 from crosstune.judging.config import JudgeConfig
 from crosstune.judging.subject import Subject
-from crosstune.records import Reason
+from crosstune.records import Reason, instruction_of
 
 _ENGLISH = "en"
 
@@ -28,11 +28,6 @@ def drawn_instructions(prompt_ids: Iterable[str], config: JudgeConfig) -> set[st
     """
     instructions = {instruction_of(prompt_id) for prompt_id in prompt_ids}
     return set(sorted(instructions, key=lambda name: _draw(config.seed, name))[: config.prompts])
-
-
-def instruction_of(prompt_id: str) -> str:
-    """The instruction behind a prompt: its id without modifiers."""
-    return prompt_id.split("+", 1)[0]
 
 
 def _draw(seed: int, name: str) -> bytes:

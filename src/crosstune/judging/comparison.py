@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from crosstune.judging.reply import LONGEST_REASON, Unreadable, json_object
+from crosstune.judging.reply import read_entries, reason_in
 from crosstune.judging.rubric import CHOICES, Rubric
 
 Choice = Literal["1", "2", "tie"]
@@ -57,23 +57,17 @@ def read_choices(reply: str, rubric: Rubric) -> Choices:
         reply: anything.
         rubric: which criteria.
     """
-    try:
-        found = json_object(reply)
-    except Unreadable as error:
-        return Choices(dict.fromkeys(rubric.facets, (None, "")), str(error))
-    choices = {facet: _choice(found.get(facet)) for facet in rubric.facets}
-    problems = [
-        f'"{facet}" has no "better" that is "1", "2" or "tie"' for facet, (choice, _) in choices.items() if not choice
-    ]
-    return Choices(choices, "; ".join(problems))
+    missing: tuple[Choice | None, str] = (None, "")
+    return Choices(*read_entries(reply, rubric, _choice, missing=missing))
 
 
-def _choice(entry: Any) -> tuple[Choice | None, str]:
+def _choice(entry: Any, facet: str) -> tuple[tuple[Choice | None, str], str]:
     if not isinstance(entry, dict):
-        return None, ""
-    why = entry.get("reason")
+        entry = {}
     better = entry.get("better")
-    return (better if better in CHOICES else None), (why[:LONGEST_REASON] if isinstance(why, str) else "")
+    choice = better if better in CHOICES else None
+    problem = "" if choice else f'"{facet}" has no "better" that is "1", "2" or "tie"'
+    return (choice, reason_in(entry)), problem
 
 
 def outcome(a_first: Choice, b_first: Choice) -> tuple[float, str, str]:

@@ -13,8 +13,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from crosstune.errors import ModelUnavailable
+from crosstune.generation.api_errors import read_error
 from crosstune.judging.config import JudgeModel
-from crosstune.judging.failures import TryFailed, meaning, said_by, status_of
+from crosstune.judging.failures import TryFailed, meaning
 from crosstune.records import Message, Reason
 
 if TYPE_CHECKING:  # Inspect takes a second to import
@@ -145,8 +146,9 @@ class Endpoint:
         except TryFailed:
             raise
         except Exception as error:
-            found = meaning(error, self.judge, self._model.api.should_retry, has_replied=self._has_replied)
-            raise (_Refused(found) if status_of(error) in (400, 422) else found) from error
+            read = read_error(error, self._model.api.should_retry)
+            found = meaning(read, self.judge, has_replied=self._has_replied)
+            raise (_Refused(found) if read.status in (400, 422) else found) from error
         self._has_replied = True
         return reply
 
@@ -206,7 +208,7 @@ def _inspect_model(judge: JudgeModel) -> Any:
         return get_model(judge.model, base_url=judge.base_url, api_key=key, memoize=False, **arguments | judge.args)
     except Exception as error:  # of a provider: a missing package or key, an unknown name
         raise ModelUnavailable(
-            f"the judge '{judge.model}' cannot be used: {said_by(error)}",
+            f"the judge '{judge.model}' cannot be used: {read_error(error).said}",
             hint="model names are those of Inspect AI, such as openai/gpt-5-mini; for a server of your own "
             "openai-api/local/NAME with a base URL",
         ) from error

@@ -1,26 +1,10 @@
-"""What errors of providers mean: whether another try may succeed, or the judge cannot be used at all."""
-
-from collections.abc import Callable
-from typing import Any
+"""What follows for a judge from an error of its provider: another try may succeed, or it cannot be used at all."""
 
 from crosstune.errors import ModelUnavailable
+from crosstune.generation.api_errors import ApiError, Fault
 from crosstune.judging.config import JudgeModel
 from crosstune.records import Reason
 
-_TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 522, 524, 529}
-_NOT_CONNECTED = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "gaierror"}
-_GARBLED = {
-    "JSONDecodeError",
-    "APIResponseValidationError",
-    "ValidationError",
-    "ValueError",
-    "TypeError",
-    "AttributeError",
-    "LookupError",
-}
-"""What providers' packages raise at replies of another form; `LookupError` at lists that are empty."""
-_NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits"}
-_MODERATED = ("moderation", "flagged", "content policy", "content_policy")
 _MOST_DETAIL = 300
 
 
@@ -58,82 +42,44 @@ class TryFailed(Exception):
         super().__init__(self.detail)
 
 
-def meaning(
-    error: Exception, judge: JudgeModel, should_retry: Callable[[BaseException], Any], *, has_replied: bool
-) -> Exception:
-    """What an error of a provider means: a try that failed, or a judge that cannot be used.
+def meaning(error: ApiError, judge: JudgeModel, *, has_replied: bool) -> Exception:
+    """What an error of a provider means for a judge: a try that failed, or a judge that cannot be used.
 
     Args:
-        error: with what it came from.
+        error: as it was read.
         judge: which model.
-        should_retry: what the provider's part of Inspect says of an error.
-        has_replied: whether the judge has replied to anything yet.
+        has_replied: whether the judge has replied to anything yet: then what is forbidden is what was asked.
 
     Returns:
         A `TryFailed` or a `ModelUnavailable`.
     """
-    where = judge.base_url or judge.model
-    status, said = status_of(error), said_by(error)
-    causes = _causes(error)
-    if status == 403 and (has_replied or any(word in said.lower() for word in _MODERATED)):
-        return TryFailed(Reason.JUDGE_REFUSED, said)
-    if status in (401, 403):
-        return ModelUnavailable(
-            f"the endpoint refuses the key ({said})", where=where, hint="set the provider's environment variable"
-        )
-    if status == 404:
-        hint = "a base URL usually ends in /v1" if judge.base_url else None
-        return ModelUnavailable(f"there is no model '{judge.model}' ({said})", where=where, hint=hint)
-    codes = {str(getattr(cause, name, "")) for cause in causes for name in ("code", "type")}
-    if status == 402 or codes & _NO_CREDIT or any(code in said for code in _NO_CREDIT):
-        return ModelUnavailable(f"the account has no credit left ({said})", where=where)
-    decisions = [should_retry(cause) for cause in causes]
-    told = [getattr(decision, "retry_after", None) for decision in decisions]
-    is_known = any(getattr(decision, "retry", decision) for decision in decisions)
-    names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    is_broken = bool(names & {"APIConnectionError", "ConnectionError", "TransportError", "ClientError"})
-    is_unreached = bool(names & _NOT_CONNECTED)  # which the client on aiohttp calls a timeout
-    is_slow = any("Timeout" in name for name in names) and not is_unreached
-    is_garbled = bool(names & _GARBLED)
+    where, said = judge.base_url or judge.model, error.said
+    match error.fault:
+        case Fault.MODERATED:
+            return TryFailed(Reason.JUDGE_REFUSED, said)
+        case Fault.FORBIDDEN if has_replied:
+            return TryFailed(Reason.JUDGE_REFUSED, said)
+        case Fault.KEY | Fault.FORBIDDEN:
+            return ModelUnavailable(
+                f"the endpoint refuses the key ({said})", where=where, hint="set the provider's environment variable"
+            )
+        case Fault.MODEL:
+            hint = "a base URL usually ends in /v1" if judge.base_url else None
+            return ModelUnavailable(f"there is no model '{judge.model}' ({said})", where=where, hint=hint)
+        case Fault.CREDIT:
+            return ModelUnavailable(f"the account has no credit left ({said})", where=where)
+        case Fault.UNREACHED:
+            detail = str(error.causes[-1])
+        case Fault.SLOW:
+            detail = f"no reply in {judge.timeout:g} s"
+        case _:
+            detail = said
     return TryFailed(
         Reason.ENDPOINT_FAILED,
-        str(causes[-1]) if is_unreached else f"no reply in {judge.timeout:g} s" if is_slow else said,
-        may_succeed=is_known or is_broken or is_slow or is_garbled or status in _TRANSIENT,
-        wait=next((wait for wait in told if wait is not None), None),
-        is_unreachable=is_unreached,
-        is_rate_limit=status == 429 or any(getattr(one, "kind", "") == "rate_limit" for one in decisions),
-        is_timeout=is_slow,
+        detail,
+        may_succeed=error.may_pass or error.is_garbled,
+        wait=error.wait,
+        is_unreachable=error.fault is Fault.UNREACHED,
+        is_rate_limit=error.is_rate_limit,
+        is_timeout=error.fault is Fault.SLOW,
     )
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """An error with those that it came from, that of tenacity's last attempt included."""
-    found: list[BaseException] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or one in found:
-            continue
-        found.append(one)
-        attempt = getattr(one, "last_attempt", None)
-        waiting += [one.__context__, one.__cause__, attempt.exception() if attempt is not None else None]
-    return found
-
-
-def status_of(error: BaseException) -> int | None:
-    """The HTTP status that an error came from; None where there was none."""
-    for one in _causes(error):
-        status = getattr(one, "status_code", None) or getattr(getattr(one, "response", None), "status_code", None)
-        if isinstance(status, int):
-            return status
-    return None
-
-
-def said_by(error: BaseException) -> str:
-    """What the error that everything came from says."""
-    named = [
-        one for one in _causes(error) if str(one) and type(one).__name__ not in ("RetryError", "ModelGenerateError")
-    ]
-    status = status_of(error)
-    said = str(named[0]) if named else type(error).__name__
-    return (said if status is None or str(status) in said else f"{status}: {said}").strip()[:_MOST_DETAIL]

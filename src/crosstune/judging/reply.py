@@ -7,8 +7,9 @@ number in quotation marks or one outside the scale are no marks; the problem tha
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from crosstune.judging.rubric import HIGHEST_MARK, Rubric
 from crosstune.records import Reason
@@ -25,6 +26,10 @@ _KINDS = {
     float: "a fraction",
 }
 """What a mark is instead of a number, as the judge is told."""
+
+Entry = TypeVar("Entry")
+NOTHING = object()
+"""In place of an entry that a reply has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +63,46 @@ def read_marks(reply: str, rubric: Rubric) -> Marks:
         reply: anything.
         rubric: which criteria.
     """
+    entries, problem = read_entries(reply, rubric, _mark, missing=Mark(None, "", Reason.JUDGE_UNPARSABLE))
+    return Marks(entries, problem)
+
+
+def read_entries(
+    reply: str, rubric: Rubric, read: Callable[[Any, str], tuple[Entry, str]], *, missing: Entry
+) -> tuple[dict[str, Entry], str]:
+    """What a reply says of each criterion.
+
+    Args:
+        reply: anything.
+        rubric: which criteria.
+        read: what an entry of the reply says of a criterion, and what is wrong with it, as a clause for the judge.
+        missing: what each criterion has where the reply cannot be read.
+
+    Returns:
+        By criterion, in the order of the rubric; and all that is wrong, empty where nothing is.
+    """
     try:
         found = json_object(reply)
     except Unreadable as error:
-        nothing = Mark(None, "", Reason.JUDGE_UNPARSABLE)
-        return Marks(dict.fromkeys(rubric.facets, nothing), str(error))
-    marks: dict[str, Mark] = {}
-    problems: list[str] = []
-    for facet in rubric.facets:
-        mark, problem = _mark(found.get(facet), facet, present=facet in found)
-        marks[facet] = mark
-        if problem:
-            problems.append(problem)
-    return Marks(marks, "; ".join(problems))
+        return dict.fromkeys(rubric.facets, missing), str(error)
+    # What is not there reads otherwise than a null, which is a value that a judge may write.
+    read_ones = {facet: read(found.get(facet, NOTHING), facet) for facet in rubric.facets}
+    problems = "; ".join(problem for _, problem in read_ones.values() if problem)
+    return {facet: entry for facet, (entry, _) in read_ones.items()}, problems
 
 
-def _mark(entry: Any, facet: str, *, present: bool) -> tuple[Mark, str]:
-    if not present:
+def reason_in(entry: Mapping[str, Any]) -> str:
+    """The reason that a judge gives in an entry; empty where it is none."""
+    why = entry.get("reason")
+    return why[:LONGEST_REASON] if isinstance(why, str) else ""
+
+
+def _mark(entry: Any, facet: str) -> tuple[Mark, str]:
+    if entry is NOTHING:
         return Mark(None, "", Reason.JUDGE_UNPARSABLE), f'"{facet}" is missing'
     if not isinstance(entry, dict) or "mark" not in entry:
         return Mark(None, "", Reason.JUDGE_UNPARSABLE), f'"{facet}" is no object with a "reason" and a "mark"'
-    why = entry.get("reason")
-    why = why[:LONGEST_REASON] if isinstance(why, str) else ""
+    why = reason_in(entry)
     value = entry["mark"]
     if isinstance(value, float) and value.is_integer():
         value = int(value)

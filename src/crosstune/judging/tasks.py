@@ -40,7 +40,7 @@ from crosstune.prompts.load import load_prompts
 from crosstune.prompts.modifiers import NONE, unknown_modifier
 from crosstune.prompts.modifiers import modifiers as known_modifiers
 from crosstune.prompts.packaged import packaged_languages, packaged_sets
-from crosstune.records import Check, Prompt
+from crosstune.records import Check, Prompt, instruction_of
 from crosstune.scoring.answer import Answer
 from crosstune.scoring.context import NO_CONTEXT, Context
 from crosstune.scoring.measure import Measure
@@ -137,7 +137,7 @@ def _sample(prompt: Prompt) -> Sample:
         metadata={
             "prompt_id": prompt.id,
             # What an instruction is in every language and with every modifier: answers to it are not independent.
-            CLUSTER: prompt.id.partition("+")[0],
+            CLUSTER: instruction_of(prompt.id),
             "set": prompt.set,
             "task": prompt.task,
             "language": prompt.language,

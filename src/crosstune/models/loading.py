@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from crosstune.errors import ModelUnavailable
+from crosstune.models.kept import keep, lend, let_model_go
 from crosstune.models.memory import memory_errors
 from crosstune.storage.digests import file_digest
 
@@ -67,7 +68,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_model(folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None) -> Any:
-    """The language model in a folder, in evaluation mode.
+    """The language model in a folder, in evaluation mode. Weights that `borrow_model` keeps are let go before.
 
     Args:
         folder: with `config.json` and safetensors.
@@ -84,6 +85,7 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = None, device: str | 
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
+    let_model_go()
     device = device or pick_device()
     dtype = dtype or pick_dtype(device)
     try:
@@ -101,6 +103,44 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = None, device: str | 
             where=str(folder),
             hint="delete the folder if crosstune made it, or copy the model again",
         ) from error
+
+
+def borrow_model(
+    folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None, is_to_be_kept: bool = True
+) -> Any:
+    """The language model in a folder, for those who do not change its weights: several after each other load it once.
+
+    Its modules and settings are the borrower's own, so adapters may be put on it. At most one model's weights are
+    kept, and none that take more than a quarter of the device's memory.
+
+    Args:
+        folder: with `config.json` and safetensors.
+        dtype: of its weights; None: `pick_dtype`.
+        device: None: `pick_device`.
+        is_to_be_kept: whether another borrower is expected; else a model that is kept is used and none is kept anew.
+
+    Returns:
+        As `load_model`, bit for bit.
+
+    Raises:
+        ModelUnavailable: as `load_model`.
+        OutOfMemory: as `load_model`.
+    """
+    device = device or pick_device()
+    dtype = dtype or pick_dtype(device)
+    key = (_files_of(folder), str(dtype), device)
+    lent = lend(key)
+    if lent is not None:
+        return lent
+    model = load_model(folder, dtype=dtype, device=device)
+    return keep(key, model) if is_to_be_kept else model
+
+
+def _files_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What tells a model's files from others, read from the folder alone."""
+    files = [folder / "config.json", folder / "generation_config.json", *sorted(folder.glob("*.safetensors"))]
+    stats = [(str(file.resolve()), file.stat()) for file in files if file.is_file()]
+    return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
 
 
 def _first_line(error: BaseException) -> str:

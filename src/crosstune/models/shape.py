@@ -7,6 +7,9 @@ from typing import Any
 
 from crosstune.models.safetensors_header import DamagedSafetensors, weight_files, weights_header
 
+_NORMS = ("layernorm.weight", "layernorm_1.weight", "layernorm_2.weight")
+"""How names of the weights of normalizations of hidden states end, in the families that there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
@@ -25,6 +28,10 @@ class ModelShape:
     vocab_size: int
     context_length: int
     """Tokens that the positions were made for."""
+    norms_per_layer: int = 2
+    """Normalizations of a layer's hidden states."""
+    head_norms: int = 0
+    """1 where queries and keys are normalized as well, else 0."""
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -46,15 +53,15 @@ def shape_of_folder(folder: Path) -> ModelShape | None:
         return None
     config = config.get("text_config") or config  # multimodal models keep their language model's sizes apart
     try:
-        parameters = sum(
-            tensor.elements for name in weight_files(folder) for tensor in weights_header(folder / name).values()
-        )
+        tensors = {
+            name: tensor for file in weight_files(folder) for name, tensor in weights_header(folder / file).items()
+        }
         heads = int(config["num_attention_heads"])
         hidden_size, vocab_size = int(config["hidden_size"]), int(config["vocab_size"])
         # transformers leaves values out of config.json that equal its class's default, and Gemma ties by default.
         tied = bool(config.get("tie_word_embeddings", str(config.get("model_type", "")).startswith("gemma")))
         return ModelShape(
-            parameters=parameters,
+            parameters=sum(tensor.elements for tensor in tensors.values()),
             embedding_parameters=vocab_size * hidden_size * (1 if tied else 2),
             layers=int(config["num_hidden_layers"]),
             hidden_size=hidden_size,
@@ -64,6 +71,8 @@ def shape_of_folder(folder: Path) -> ModelShape | None:
             head_dim=int(config.get("head_dim") or hidden_size // heads),
             vocab_size=vocab_size,
             context_length=int(config["max_position_embeddings"]),
+            norms_per_layer=sum(".layers.0." in name and name.endswith(_NORMS) for name in tensors) or 2,
+            head_norms=int(any(name.endswith("q_norm.weight") for name in tensors)),
         )
     except (KeyError, TypeError, ValueError, OSError, DamagedSafetensors):
         return None

@@ -26,7 +26,7 @@ from crosstune.languages import languages
 from crosstune.prompts.asked import asked_for
 from crosstune.prompts.config import COLUMNS
 from crosstune.prompts.language_file import usable_answers, usable_id, usable_text
-from crosstune.records import Message, Prompt, Role
+from crosstune.records import MODIFIER_SIGN, Message, Prompt, Role
 from crosstune.text.json_lines import parse_json
 
 LIST_SEPARATOR = " | "
@@ -132,7 +132,7 @@ def set_prompt(
     checks, requested = asked_for(asked, language, kind_where if kinds else where)
     answers = _words(row, "answers", style, where)
     prompt = Prompt(
-        id="+".join([base_id, *asked]),
+        id=MODIFIER_SIGN.join([base_id, *asked]),
         set=style.name,
         task=task,
         language=language,

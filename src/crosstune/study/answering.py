@@ -3,13 +3,14 @@
 responses.jsonl      while answers are coming
 responses.parquet    all of them
 vllm.log             what the vLLM server wrote meanwhile, where that is the backend
+llama.cpp.log        what llama.cpp warned of meanwhile, where that is the backend, if anything
 generation.json      how many, and how fast; written last
 """
 
 import gc
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosstune.errors import StorageFailure
+from crosstune.models.kept import let_model_go
 from crosstune.records import Prompt, Response
 from crosstune.steps.step import Workspace
 from crosstune.storage.atomic import write_atomic
@@ -35,7 +37,7 @@ def answer(workspace: Workspace, *, cell: Cell) -> None:
     if _is_answered(workspace):
         return
     base = prepare(cell.base_model, workspace.on_progress)
-    tuned = workspace.inputs["training"] / "model" if "training" in workspace.inputs else None
+    tuned = _tuned(workspace)
     is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
     log = _log_of(cell.name, workspace.out / "responses.jsonl")
     generate = _backend(cell, fully_tuned=tuned is not None and not is_adapter)
@@ -47,18 +49,70 @@ def answer(workspace: Workspace, *, cell: Cell) -> None:
             adapter=tuned if is_adapter else None,
             chat_format=cell.chat_format,
             config=cell.generation,
-            seed=cell.tuning.seed if cell.tuning is not None else 0,
+            seed=_seed(cell),
             log=log,
             on_progress=workspace.on_progress,
         )
     _write_responses(workspace, log)
 
 
+def answer_together(workspaces: Sequence[Workspace], cells: Sequence[Cell]) -> None:
+    """Lets cells of one base model, asked the same prompts, answer in the same batches; leaves each its answers.
+
+    Args:
+        workspaces: of the steps of the cells, which finish them.
+        cells: alike in all but their tuning, which leaves the base model's weights as they are.
+    """
+    from crosstune.generation.backend import Answerer
+    from crosstune.generation.backends.transformers import generate_together
+    from crosstune.models.prepare import prepare
+    from crosstune.storage.tables import read_table
+
+    left = [pair for pair in zip(workspaces, cells, strict=True) if not _is_answered(pair[0])]
+    if len(left) < 2:
+        return
+    first, cell = left[0]
+    base = prepare(cell.base_model, first.on_progress)
+    with freed_memory():
+        generate_together(
+            read_table(first.inputs["prompts"] / "prompts.parquet", Prompt),
+            [
+                Answerer(
+                    run=cell.name,
+                    adapter=_tuned(workspace),
+                    seed=_seed(cell),
+                    log=_log_of(cell.name, workspace.out / "responses.jsonl"),
+                    on_progress=workspace.on_progress,
+                )
+                for workspace, cell in left
+            ],
+            model_folder=base,
+            chat_format=cell.chat_format,
+            config=cell.generation,
+        )
+
+
+def _tuned(workspace: Workspace) -> Path | None:
+    return workspace.inputs["training"] / "model" if "training" in workspace.inputs else None
+
+
+def _seed(cell: Cell) -> int:
+    return cell.tuning.seed if cell.tuning is not None else 0
+
+
 def _backend(cell: Cell, *, fully_tuned: bool) -> "Backend":
+    if cell.generation.backend != "transformers":
+        let_model_go()  # another program needs the memory
     if cell.generation.backend == "vllm":
         from crosstune.generation.backends import vllm
 
         return partial(vllm.generate, shared=not fully_tuned)
+    if cell.generation.backend == "llama.cpp":
+        from crosstune.generation.backends import llama_cpp
+        from crosstune.models.packaged import PACKAGED_MODELS
+        from crosstune.models.packaged_gguf import packaged_gguf
+
+        return partial(llama_cpp.generate, gguf=packaged_gguf(PACKAGED_MODELS[cell.base_model.location]))
     from crosstune.generation.backends import transformers
 
     return transformers.generate

@@ -1,16 +1,17 @@
 """A study on a Ray cluster: what its steps take along, and what must be the same on all nodes."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from crosstune.errors import InvalidStudy
 from crosstune.steps.executors import Executor
 from crosstune.steps.executors.driver import Cluster
-from crosstune.study.study import environment
+from crosstune.study.environment import environment
 
 VARIABLES = (
     "CROSSTUNE_CACHE",
     "CROSSTUNE_DEVICE",
+    "CROSSTUNE_NODE_ROOT",
     "HF_HOME",
     "HF_HUB_CACHE",
     "HF_HUB_OFFLINE",
@@ -26,25 +27,22 @@ def library_versions() -> dict[str, Any]:
     return {name: version for name, version in environment().items() if name not in _MAY_DIFFER}
 
 
-def ray_executor(
-    address: str | None = None,
-    *,
-    device: Literal["auto", "gpu", "cpu"] = "auto",
-    steps_on_a_gpu: int = 1,
-    cpus: int | None = None,
-    retries: int = 3,
-    patience: int = 600,
-) -> Executor:
+class ClusterSettings(TypedDict, total=False):
+    """How work is spread; see `ray_cluster`."""
+
+    device: Literal["auto", "gpu", "cpu"]
+    steps_on_a_gpu: int
+    cpus: int | None
+    retries: int
+    patience: int
+
+
+def ray_executor(address: str | None = None, **settings: Unpack[ClusterSettings]) -> Executor:
     """Runs steps on a Ray cluster; for `Study.run(executor=…)`.
 
     Args:
-        address: `host:port` of the cluster's head, or `auto` on one of its machines; None: `$RAY_ADDRESS`, else a
-            cluster of this machine alone, which ends with the run.
-        device: `auto`: on GPUs where any node has one; `gpu`: on nothing else; `cpu`: on none.
-        steps_on_a_gpu: how many tunings or generations share a GPU.
-        cpus: cores of each; None: 4, or what the largest node has.
-        retries: how often a step is tried again after its node or process was lost.
-        patience: seconds that a step waits for a node that could run it, such as one that is being started.
+        address: as of `ray_cluster`.
+        **settings: as of `ray_cluster`.
 
     Raises:
         InvalidStudy: Ray is not installed.
@@ -55,7 +53,30 @@ def ray_executor(
         if error.name is None or error.name.split(".")[0] != "ray":
             raise
         raise InvalidStudy("Ray is not installed", hint="pip install 'crosstune[ray]'") from error
-    cluster = Cluster(
+    return partial(ray.execute, cluster=ray_cluster(address, **settings))
+
+
+def ray_cluster(
+    address: str | None = None,
+    *,
+    device: Literal["auto", "gpu", "cpu"] = "auto",
+    steps_on_a_gpu: int = 1,
+    cpus: int | None = None,
+    retries: int = 3,
+    patience: int = 600,
+) -> Cluster:
+    """A Ray cluster, and what work of crosstune takes along to it.
+
+    Args:
+        address: `host:port` of the cluster's head, or `auto` on one of its machines; None: `$RAY_ADDRESS`, else a
+            cluster of this machine alone, which ends with the run.
+        device: `auto`: on GPUs where any node has one; `gpu`: on nothing else; `cpu`: on none.
+        steps_on_a_gpu: how many tunings or generations share a GPU.
+        cpus: cores of each; None: 4, or what the largest node has.
+        retries: how often a step is tried again after its node or process was lost.
+        patience: seconds that a step waits for a node that could run it, such as one that is being started.
+    """
+    return Cluster(
         address=address,
         gpus={"auto": None, "gpu": True, "cpu": False}[device],
         steps_on_a_gpu=steps_on_a_gpu,
@@ -65,4 +86,3 @@ def ray_executor(
         versions=library_versions,
         variables=VARIABLES,
     )
-    return partial(ray.execute, cluster=cluster)

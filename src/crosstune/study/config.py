@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from crosstune.analysis.composite_config import Composite
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.judging.config import JudgeConfig
@@ -91,7 +92,7 @@ class SelectConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     by: str = "correct_language"
-    """The facet to compare by."""
+    """The facet to compare by: one of `scorers`, `usable`, or one of `composites`."""
     over: Literal["all-languages", "english"] = "all-languages"
     """Compare by the mean over all languages, or by English alone (which the report always shows too)."""
 
@@ -211,5 +212,10 @@ class StudyConfig(BaseModel):
     search: Annotated[SearchConfig, BeforeValidator(_search)] = SearchConfig()
     """Whether the whole grid is tuned to the end (`grid`), or configurations that do badly early are left out
     (`halving`)."""
+    composites: Annotated[list[Composite], BeforeValidator(_as_list)] = []
+    """Facets made of others by conditions, such as `{name: servable, all: [{facet: correct_language, at_least: 1}]}`.
+    Each may ask for those before it. Beside them there is `usable`: in the right language, not degenerate, and helpful
+    where a judge or a person rated that of nearly all answers, else relevant; one of that name takes its place. They
+    are made of finished scores, so that adding one runs nothing but the report again."""
     select: SelectConfig = SelectConfig()
     """How the configuration to recommend is chosen."""

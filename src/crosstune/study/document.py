@@ -17,6 +17,9 @@ from crosstune.errors import InvalidStudy, did_you_mean
 
 Location = tuple[str | int, ...]
 
+_PROMPTS = re.compile(r"""["']?prompts["']?\s*:""")
+"""How the one section starts that every study has."""
+
 
 def dump_yaml(data: Mapping[str, Any]) -> str:
     """Plain data as YAML."""
@@ -49,7 +52,7 @@ class StudyDocument:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            others = sorted(str(other) for other in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+            others = [str(other) for other in _studies_in(path.parent)]
             hint = did_you_mean(str(path), others) if others else "give the path of a YAML file"
             raise InvalidStudy("no such study file", where=str(path), hint=hint) from None
         except OSError as error:
@@ -129,6 +132,22 @@ class StudyDocument:
                 raise InvalidStudy(f"the value of '{override}' is not YAML ({problem})", where="--set") from None
             _assign(data, path.split("."), value, override)
         return StudyDocument(data, self._tree, self.name, tuple(overrides))
+
+
+def _studies_in(folder: Path) -> list[Path]:
+    """Files of a folder that look like studies: YAML that is not hidden and has prompts."""
+    if not folder.is_dir():
+        return []
+    found = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".yaml", ".yml"))
+    return [path for path in found if not path.name.startswith(".") and _has_prompts(path)]
+
+
+def _has_prompts(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return any(_PROMPTS.match(line) for line in file)
+    except OSError:
+        return False
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 Operations a token follow Kaplan et al. 2020 (arXiv 2001.08361, section 2.1): 2 for each weight forward, 4 backward;
 2 backward where the weights are frozen, since only activations need gradients. Embeddings are looked up, not
 multiplied; the output layer is counted for every token. Speeds measured on earlier steps replace these figures.
+Memory is in `study.memory`.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from crosstune.generation.config import GenerationConfig
 from crosstune.models.base import ModelShape
 from crosstune.study.machines import Machine
+from crosstune.study.memory import PROMPT_TOKENS, generation_memory, lora_parameters, training_memory
 from crosstune.training.config import Adaptation, TrainingConfig
 
 _TRAINING_SHARE_OF_PEAK = {True: 0.35, False: 0.8}
@@ -25,6 +27,7 @@ class Cost:
     tokens: int
     seconds: float | None
     memory_bytes: int | None
+    """The most that it takes: of a GPU, else of the machine, Python and its libraries included."""
     disk_bytes: int | None
     """Of the result."""
     scratch_bytes: int | None = 0
@@ -36,18 +39,6 @@ class Cost:
 def linear_parameters(shape: ModelShape) -> int:
     """Weights that every token is multiplied with, the output layer included."""
     return shape.parameters - shape.embedding_parameters + shape.hidden_size * shape.vocab_size
-
-
-def lora_parameters(shape: ModelShape, rank: int) -> int:
-    """Weights of an adapter of this rank on all linear layers of all blocks."""
-    queries = shape.attention_heads * shape.head_dim
-    keys = shape.key_value_heads * shape.head_dim
-    sides = (
-        (shape.hidden_size + queries) * 2  # query, output
-        + (shape.hidden_size + keys) * 2  # key, value
-        + (shape.hidden_size + shape.intermediate_size) * 3  # gate, up, down
-    )
-    return rank * sides * shape.layers
 
 
 def training_cost(
@@ -67,22 +58,15 @@ def training_cost(
     if config.gradient_checkpointing:
         operations += 2 * linear_parameters(shape)
     if seconds is None:
-        seconds = tokens * operations / (machine.flops * _TRAINING_SHARE_OF_PEAK[machine.gpu])
-    # bf16 activations kept for the backward pass: about ten of the hidden and five of the intermediate size a layer.
-    hidden, intermediate = shape.hidden_size, shape.intermediate_size
-    kept = 2 * (hidden if config.gradient_checkpointing else 10 * hidden + 5 * intermediate)
-    batch = min(config.tokens_per_device_batch, per_step)
-    activations = batch * shape.layers * kept + batch * shape.vocab_size  # and a chunk of logits
-    if adaptation.lora is None:
-        weights = 18 * shape.parameters  # fp32 weights, gradients and two moments; a bf16 copy to multiply with
-        trained = shape.parameters
-    else:
-        adapter = lora_parameters(shape, adaptation.lora.rank)
-        weights = 2 * shape.parameters + 16 * adapter
-        trained = adapter
+        devices = config.processes if machine.gpu else 1  # without GPUs they share its cores
+        seconds = tokens * operations / (devices * machine.flops * _TRAINING_SHARE_OF_PEAK[machine.gpu])
+    trained = shape.parameters if adaptation.lora is None else lora_parameters(shape, adaptation.lora.rank)
+    memory = training_memory(shape, adaptation, config, gpu=machine.gpu, bf16=machine.bf16)
+    if not machine.gpu:
+        memory *= config.processes
     # Adapters are saved in fp32, whole models mostly in bf16; a checkpoint also has two moments of the optimizer.
     saved = (2 if adaptation.lora is None else 4) * trained
-    return Cost(tokens, seconds, weights + activations, saved, CHECKPOINTS_KEPT * 12 * trained)
+    return Cost(tokens, seconds, memory, saved, CHECKPOINTS_KEPT * 12 * trained)
 
 
 def _answers_bytes(prompts: int, max_new_tokens: int) -> int:
@@ -108,13 +92,12 @@ def generation_cost(
     seconds = tokens / measured_tokens_per_second if measured_tokens_per_second else None
     if shape is None:
         return Cost(tokens, seconds, None, disk)
-    batch = max(1, config.tokens_per_batch // (config.max_new_tokens + 64))
-    weights = 2 * shape.parameters
+    batch = max(1, config.tokens_per_batch // (config.max_new_tokens + PROMPT_TOKENS))
     if seconds is None:
         rounds = -(-prompts // batch) * config.max_new_tokens
         each = min(batch, prompts)
         multiplied = 2 * linear_parameters(shape) * each / (machine.flops * 0.3)
         read = 2 * linear_parameters(shape) / (machine.bandwidth_bytes * 0.5)
         seconds = rounds * (max(multiplied, read) + _SECONDS_PER_DECODING_STEP)
-    cache = config.tokens_per_batch * shape.layers * shape.key_value_heads * shape.head_dim * 2 * 2
-    return Cost(tokens, seconds, weights + cache, disk)
+    memory = generation_memory(shape, config, gpu=machine.gpu, bf16=machine.bf16, prompts=prompts)
+    return Cost(tokens, seconds, memory, disk)

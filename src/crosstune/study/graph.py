@@ -24,7 +24,8 @@ from crosstune.models.base import BaseModel, model_identity
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.load import prompts_identity
 from crosstune.scoring.score import scorer_identities
-from crosstune.steps.step import Step
+from crosstune.steps.fingerprint import fingerprint
+from crosstune.steps.step import Step, Together
 from crosstune.study import answering, judged, stages
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import step_identity
@@ -42,7 +43,7 @@ VERSIONS = {
     "scoring": 1,
     "judging": 1,
     "results": 2,
-    "report": 5,
+    "report": 6,
 }
 
 
@@ -256,7 +257,18 @@ def generation_step(
         inputs={"prompts": prompts, **({"training": training} if training is not None else {})},
         run=partial(answering.answer, cell=cell),
         needs=generation_needs(cell),
+        together=_together(cell, model, prompts),
     )
+
+
+def _together(cell: Cell, model: Mapping[str, Any], prompts: Step) -> Together | None:
+    """How a cell shares its answering with others of the same base model that are asked the same."""
+    config = cell.generation
+    is_base_kept = cell.tuning is None or cell.tuning.adaptation.kind == "lora"
+    if config.backend != "transformers" or config.models_at_once < 2 or not is_base_kept:
+        return None
+    same = [model, cell.chat_format, config.model_dump(mode="json"), prompts.fingerprint]
+    return Together(fingerprint(same), config.models_at_once, cell, answering.answer_together)
 
 
 def _generation_over_api(cell: ApiCell, prompts: Step) -> Step:
@@ -336,10 +348,12 @@ def _results(
             base=base,
             race=race,
         ),
+        reads={name: ("curve.parquet",) for name in inputs if name.startswith("training/")},
     )
 
 
 def _report(config: StudyConfig, results: Step, study_yaml: str, missing: Sequence[str]) -> Step:
+    # Composites stand in the study file, and so in the config of this step; no earlier one knows of them.
     return Step(
         kind="report",
         name=config.name,
@@ -355,6 +369,7 @@ def _report(config: StudyConfig, results: Step, study_yaml: str, missing: Sequen
             stages.write_html,
             title=config.name,
             select=config.select,
+            composites=tuple(config.composites),
             study_yaml=study_yaml,
             missing=tuple(missing),
         ),

@@ -13,13 +13,14 @@ from crosstune.generation.api_config import SENT, ApiConfig, api_config
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.models.base import BaseModel, resolve_base_model
+from crosstune.study.backend_checks import require_answers
 from crosstune.study.config import ApiModelConfig, StudyConfig
 from crosstune.study.document import Location
 from crosstune.training.config import Adaptation, TrainingConfig
 
 DEFAULT_CHAT_FORMAT = "chatml"
-TRAINING_SPEED = frozenset({"report_to", "save_every", "gradient_checkpointing"})
-GENERATION_SPEED = frozenset({"tokens_per_batch"})
+TRAINING_SPEED = frozenset({"report_to", "save_every", "gradient_checkpointing", "processes", "sharding"})
+GENERATION_SPEED = frozenset({"tokens_per_batch", "models_at_once", "vllm"})
 """Settings that decide how fast a result comes and not which; they are no part of a step's identity."""
 
 
@@ -135,8 +136,9 @@ def expand(
 
     Raises:
         ModelUnavailable: a base model is unknown.
-        InvalidStudy: two cells are the same, an adaptation has no learning rate, examples may exceed a context, or a
-            model behind an API is listed twice or called what another model is called.
+        InvalidStudy: two cells are the same, an adaptation has no learning rate, examples may exceed a context, the
+            backend of generation cannot answer for a cell, or a model behind an API is listed twice or called what
+            another model is called.
     """
     for adaptation in config.adaptation:
         if config.instructions and not getattr(config.learning_rate, adaptation.kind):
@@ -156,9 +158,11 @@ def expand(
             short += f"_{chat_format}"
         for generation, generation_axes in generations:
             ending = _slug(generation_axes)
+            require_answers(base, None, generation, where=where(("generation", "backend")))
             cells.append(Cell(f"{short}_untuned{ending}", base, chat_format, None, generation, generation_axes))
             for tuning, axes in _tunings(config):
                 _require_context(base, tuning.config)
+                require_answers(base, tuning.adaptation, generation, where=where(("generation", "backend")))
                 adapted = tuning.adaptation.name.replace(" ", "-")
                 rate = _number(tuning.learning_rate)
                 how = f"{tuning.instructions.name}_{adapted}_lr{rate}_s{tuning.seed}{_slug(axes)}"

@@ -20,6 +20,8 @@ class Machine:
         memory_bytes: its memory.
         flops: dense bf16 operations a second, as published by its maker (CPU: what a core does in practice).
         bandwidth_bytes: memory bandwidth a second.
+        count: devices like this one that the machine has.
+        bf16: whether it multiplies matrices in bfloat16 natively, as models are then computed.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Machine:
     memory_bytes: int
     flops: float
     bandwidth_bytes: float
+    count: int = 1
+    bf16: bool = True
 
 
 def _gpu(name: str, gibibytes: int, teraflops: float, terabytes: float) -> Machine:
@@ -65,13 +69,16 @@ def accelerator(name: str) -> Machine:
 
 def this_machine() -> Machine:
     """The machine one sits at: its first NVIDIA GPU if it has one, else its processor."""
-    found = _first_gpu()
-    if found is not None:
-        return found
+    return _first_gpu() or processor()
+
+
+def processor() -> Machine:
+    """The machine one sits at without its GPUs."""
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     memory = psutil.virtual_memory().total
-    flops = cores * _CPU_FLOPS_PER_CORE[_multiplies_bf16()]
-    return Machine(f"this machine ({cores} CPU cores)", False, memory, flops, _CPU_BANDWIDTH)
+    bf16 = _multiplies_bf16()
+    flops = cores * _CPU_FLOPS_PER_CORE[bf16]
+    return Machine(f"this machine ({cores} CPU cores)", False, memory, flops, _CPU_BANDWIDTH, bf16=bf16)
 
 
 def _multiplies_bf16() -> bool:
@@ -98,4 +105,5 @@ def _first_gpu() -> Machine | None:
     plain = name.lower().replace(" ", "-")
     known = next((machine for key, machine in ACCELERATORS.items() if key.split("-")[0] in plain), ACCELERATORS["l4"])
     memory = int(mebibytes) << 20 if mebibytes.strip().isdigit() else known.memory_bytes
-    return Machine(f"this machine ({name.strip()})", True, memory, known.flops, known.bandwidth_bytes)
+    described = f"this machine ({name.strip()})"
+    return Machine(described, True, memory, known.flops, known.bandwidth_bytes, count=len(lines))

@@ -13,17 +13,19 @@ from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.language_file import LANGUAGES_FOLDER, language_of_path
 from crosstune.prompts.load import load_prompts, prompt_counts, prompt_notes
 from crosstune.prompts.modifiers import NONE
+from crosstune.records import instruction_of
 from crosstune.steps.fingerprint import canonical
 from crosstune.steps.step import Step
 from crosstune.steps.store import State, Store, read_manifest
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import DataOverlaps
-from crosstune.study.estimate import CHECKPOINTS_KEPT, Cost, api_cost, generation_cost, training_cost
+from crosstune.study.estimate import CHECKPOINTS_KEPT, Cost, api_cost, training_cost
 from crosstune.study.graph import CellSteps, StudyGraph
-from crosstune.study.grid import ApiCell
+from crosstune.study.grid import AnyCell, ApiCell
 from crosstune.study.judged import LEDGER
 from crosstune.study.machines import Machine, accelerator, this_machine
 from crosstune.study.search import RungSteps, SearchPlan
+from crosstune.study.vllm_estimate import answering_cost, vllm_notes
 from crosstune.training.config import TrainingConfig
 
 if TYPE_CHECKING:  # with polars, which takes too long for a plan without a judge
@@ -181,14 +183,14 @@ def make_plan(
             continue
         if steps.training is not None and cell.tuning is not None:
             plan_step(steps.training.inputs["instructions"], None, False)
-            speed = speeds.find(steps.training) if speeds else None
             tuning = cell.tuning
+            speed = speeds.find(steps.training, tuning.config.processes) if speeds else None
             left = _updates(tuning.config, begun.get(cell.name, 0), tuning.config.max_steps)
             cost = training_cost(cell.base_model.shape, tuning.adaptation, left, machine, speed)
             training = plan_step(steps.training, cost, speed is not None)
         plan_step(graph.prompts, None, False)
         speed = speeds.find(steps.generation) if speeds else None
-        cost = generation_cost(cell.base_model.shape, prompts, cell.generation, machine, speed)
+        cost = answering_cost(cell.base_model.shape, prompts, cell.generation, machine, speed)
         generation = plan_step(steps.generation, cost, speed is not None)
         plan_step(steps.scoring, None, False)
         cells.append(PlannedCell(steps, training, generation))
@@ -198,7 +200,12 @@ def make_plan(
     plan_step(graph.report, None, False)
     plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, ())
     about_data = (*_mixture_notes(overlaps), *_language_file_notes(config.prompts))
-    notes = (*about_data, *prompt_notes(config.prompts, base), *_notes(plan), *_api_notes(config, plan))
+    notes = (
+        *about_data,
+        *prompt_notes(config.prompts, base),
+        *_notes(plan, is_here=machine is here),
+        *_api_notes(config, plan),
+    )
     judging = _judging_costs(config, graph, store, base)
     return replace(plan, notes=notes, overlaps=tuple(overlaps), judging=judging, search=search)
 
@@ -220,7 +227,7 @@ def _plan_rung(
     plan_step(steps.training.inputs["instructions"], None, False)
     plan_step(steps.generation.inputs["prompts"], None, False)
     part = _updates(cell.tuning.config, steps.earlier, steps.updates)
-    speed = speeds.find(steps.training) if speeds else None
+    speed = speeds.find(steps.training, part.processes) if speeds else None
     cost = training_cost(cell.base_model.shape, cell.tuning.adaptation, part, machine, speed)
     if cost.disk_bytes is not None and cost.scratch_bytes is not None:
         # One of the checkpoints stays, for the next part to go on from.
@@ -228,7 +235,7 @@ def _plan_rung(
     plan_step(steps.training, cost, speed is not None)
     answers = config.search.probe.prompts * len(config.prompts.languages)
     speed = speeds.find(steps.generation) if speeds else None
-    cost = generation_cost(cell.base_model.shape, answers, cell.generation, machine, speed)
+    cost = answering_cost(cell.base_model.shape, answers, cell.generation, machine, speed)
     plan_step(steps.generation, cost, speed is not None)
     plan_step(steps.scoring, None, False)
 
@@ -237,7 +244,7 @@ def _judging_costs(config: StudyConfig, graph: StudyGraph, store: Store, base: P
     """What judging takes: answers are taken to be as long as they may be."""
     if config.judge is None:
         return ()
-    from crosstune.judging.chosen import drawn_instructions, instruction_of
+    from crosstune.judging.chosen import drawn_instructions
     from crosstune.judging.estimate import estimate_from_sizes, request_tokens
     from crosstune.judging.request import marking_request
     from crosstune.judging.rubric import load_rubric
@@ -276,7 +283,7 @@ def _language_file_notes(prompts: PromptsConfig) -> Iterator[str]:
             yield f"{code}: {name} is used instead of the texts that ship"
 
 
-def _notes(plan: Plan) -> Iterator[str]:
+def _notes(plan: Plan, *, is_here: bool) -> Iterator[str]:
     from crosstune.models.prepare import preparation_note
 
     unfinished = [item.steps.cell for item in plan.cells if item.generation.state is not State.FINISHED]
@@ -286,6 +293,10 @@ def _notes(plan: Plan) -> Iterator[str]:
             yield note
         if model.shape is None:
             yield f"{model.name}: size not known before the download; its time, memory and disk are not estimated"
+    answering = ((cell.base_model, cell.generation) for cell in unfinished if not isinstance(cell, ApiCell))
+    yield from vllm_notes(answering, plan.machine, is_here=is_here)
+    if is_here:
+        yield from _process_notes(unfinished, plan.machine)
     peak = plan.peak_memory_bytes
     if peak is not None and peak > plan.machine.memory_bytes:
         yield (
@@ -293,6 +304,18 @@ def _notes(plan: Plan) -> Iterator[str]:
             f"{plan.machine.memory_bytes / 2**30:.0f} GiB: lower training.tokens_per_device_batch, set "
             "training.gradient_checkpointing, use lora, or use a larger device"
         )
+
+
+def _process_notes(unfinished: Sequence[AnyCell], machine: Machine) -> Iterator[str]:
+    """What one training needs of one machine, where it is more than this one has."""
+    most = max((cell.tuning.config.processes for cell in unfinished if cell.tuning is not None), default=1)
+    if machine.gpu and most > machine.count:
+        yield (
+            f"training.processes is {most}, a GPU each, and this machine has {machine.count}: such tunings fail here, "
+            "and over Ray wait for a node that has them"
+        )
+    elif most > 1 and not machine.gpu:
+        yield f"training.processes is {most}: without GPUs they share the cores of this machine, which gains little"
 
 
 def _api_notes(config: StudyConfig, plan: Plan) -> Iterator[str]:
@@ -310,7 +333,7 @@ def _api_notes(config: StudyConfig, plan: Plan) -> Iterator[str]:
 
 
 class _MeasuredSpeeds:
-    """Tokens a second of earlier steps, by what decides speed: kind, model and adaptation."""
+    """Tokens a second of earlier steps, by what decides speed: kind, model, adaptation and processes."""
 
     def __init__(self, store: Store) -> None:
         self._speeds: dict[tuple[str, str], list[float]] = {}
@@ -322,20 +345,22 @@ class _MeasuredSpeeds:
                     facts = json.loads((folder / summary).read_text("utf-8"))
                     tokens, speed = facts[tokens_name], facts["tokens_per_second"]
                     if manifest is not None and speed and tokens >= _LEAST_TOKENS:
-                        self._speeds.setdefault(_speed_key(kind, manifest["config"]), []).append(float(speed))
+                        key = _speed_key(kind, manifest["config"], facts.get("processes", 1))
+                        self._speeds.setdefault(key, []).append(float(speed))
                 except (OSError, ValueError, KeyError, TypeError, AttributeError):
                     continue  # not written by this crosstune: a plan does without
 
-    def find(self, step: Step) -> float | None:
-        """The median speed of earlier steps like this one, or None."""
-        speeds = self._speeds.get(_speed_key(step.kind, canonical(step.config)))
+    def find(self, step: Step, processes: int = 1) -> float | None:
+        """The median speed of earlier steps like this one, done by as many processes, or None."""
+        speeds = self._speeds.get(_speed_key(step.kind, canonical(step.config), processes))
         return median(speeds) if speeds else None
 
 
-def _speed_key(kind: str, config: dict[str, Any]) -> tuple[str, str]:
+def _speed_key(kind: str, config: dict[str, Any], processes: int) -> tuple[str, str]:
     adaptation = config.get("adaptation") or {}
     kinds = sorted(name for name, value in adaptation.items() if value is not None)
-    return kind, json.dumps([config.get("model"), kinds], sort_keys=True)
+    backend = (config.get("generation") or {}).get("backend")
+    return kind, json.dumps([config.get("model"), kinds, backend, processes], sort_keys=True)
 
 
 def _newest_folders(parent: Path) -> list[Path]:

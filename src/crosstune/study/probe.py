@@ -7,7 +7,7 @@ scoring/    scores.parquet: correct_language and degeneration alone; probe.json:
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -80,11 +80,34 @@ def write_probe(workspace: Workspace, *, config: PromptsConfig, probe: ProbeConf
     write_table(workspace.out / "prompts.parquet", Prompt, prompts)
 
 
-def probe_scoring_step(name: str, prompts: Step, generation: Step, training: Step) -> Step:
-    """Rates the answers to a probe, and notes whether the training diverged."""
-    config: dict[str, Any] = {"scorers": scorer_identities(PROBE_FACETS), "probe": True}
+def probe_scorers() -> dict[str, dict[str, object]]:
+    """The identities of what a probe's answers are rated by; ask once, as each looks up versions of libraries."""
+    return scorer_identities(PROBE_FACETS)
+
+
+def probe_scoring_step(
+    name: str, prompts: Step, generation: Step, training: Step, scorers: Mapping[str, Mapping[str, object]]
+) -> Step:
+    """Rates the answers to a probe, and notes whether the training diverged.
+
+    Args:
+        name: of the step.
+        prompts: the probe.
+        generation: the answers to it.
+        training: of the model that gave them.
+        scorers: of `probe_scorers`.
+    """
+    config: dict[str, Any] = {"scorers": scorers, "probe": True}
     inputs = {"prompts": prompts, "generation": generation, "training": training}
-    return Step(kind="scoring", name=name, version=VERSION, config=config, inputs=inputs, run=rate_probe)
+    return Step(
+        kind="scoring",
+        name=name,
+        version=VERSION,
+        config=config,
+        inputs=inputs,
+        run=rate_probe,
+        reads={"training": ("training.json",)},
+    )
 
 
 def rate_probe(workspace: Workspace) -> None:

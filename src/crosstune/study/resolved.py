@@ -23,6 +23,10 @@ def resolved_yaml(data: dict[str, Any]) -> str:
             if config.search.is_race:  # without, such studies mean what they meant before there was this key
                 resolved[name] = config.search.model_dump(mode="json")
             continue
+        if name == "composites":
+            if config.composites:
+                resolved[name] = [item.model_dump(mode="json", exclude_defaults=True) for item in config.composites]
+            continue
         if name == "judge":
             if config.judge is not None:
                 resolved[name] = config.judge.model_dump(mode="json")
@@ -37,7 +41,9 @@ def resolved_yaml(data: dict[str, Any]) -> str:
         resolved.setdefault("learning_rate", config.learning_rate.model_dump(mode="json"))
         defaults = TrainingConfig().model_dump(mode="json")
         resolved["training"] = {**defaults, **data.get("training", {})}
-    resolved["generation"] = {**GenerationConfig().model_dump(mode="json"), **data.get("generation", {})}
+    # Not how many share a batch: studies that do not say so keep the identity that they had before there was this key.
+    generation = GenerationConfig().model_dump(mode="json", exclude={"models_at_once"})
+    resolved["generation"] = {**generation, **data.get("generation", {})}
     resolved["select"] = {**SelectConfig().model_dump(mode="json"), **data.get("select", {})}
     resolved["prompts"] = {**config.prompts.model_dump(mode="json"), **data["prompts"]}
     return dump_yaml({name: resolved[name] for name in StudyConfig.model_fields if name in resolved})

@@ -42,6 +42,7 @@ def study_schema() -> dict[str, Any]:
     _replace(rungs, "rungs", {"anyOf": [rungs["rungs"]["items"], {"type": "array", "items": rungs["rungs"]["items"]}]})
     _replace(properties, "seeds", _some(properties["seeds"]["items"]))
     _replace(properties, "scorers", _some(text))
+    _replace(properties, "composites", _some({"$ref": "#/$defs/Composite"}))
     for key, field in StudyConfig.model_fields.items():
         if field.description:
             properties[key]["description"] = field.description

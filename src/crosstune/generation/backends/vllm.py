@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crosstune.errors import ModelUnavailable, StepFailed
+from crosstune.generation.backend import left_to_ask, not_answered
 from crosstune.generation.config import GenerationConfig
 from crosstune.generation.vllm_adapters import SMALLEST_RANK, rank_for
 from crosstune.generation.vllm_client import Answer, Asking, run_to_end
@@ -46,6 +47,7 @@ def generate(
     log: RecordLog[Response],
     on_progress: OnProgress = ignore_progress,
     shared: bool = True,
+    takes_adapters: bool = True,
     command: Sequence[str] | None = None,
     seconds_to_start: float = _SECONDS_TO_START,
 ) -> None:
@@ -63,6 +65,7 @@ def generate(
         on_progress: told after each answer, and while the server starts.
         shared: whether others will want the same model: its server is then kept, and takes adapters. Else, as for a
             fully tuned model, it ends with this call.
+        takes_adapters: whether a shared server can be given adapters, which costs it some speed.
         command: starts vLLM's server when its options are added; None: that of the installed package.
         seconds_to_start: after which a start is given up.
 
@@ -74,9 +77,7 @@ def generate(
         StepFailed: the server ended, and again after it was started anew, or some prompts were not answered. The
             other answers are in the log, and calling this again asks only those that are missing.
     """
-    answered = {(response.prompt_id, response.language) for response in log.read() if response.run == run}
-    left = [prompt for prompt in prompts if (prompt.id, prompt.language) not in answered]
-    on_progress(Progress(len(prompts) - len(left), len(prompts), "answers"))
+    left = left_to_ask(prompts, log, run, on_progress)
     if not left:
         return
     options = config.vllm or VllmConfig()
@@ -90,7 +91,7 @@ def generate(
     requests.require_room(options.max_model_len if options.server is None else None)
     answers = _Answers(requests, run, log, on_progress, total=len(prompts))
     new = VllmServer(
-        _served(model_folder, config, options, shared=shared),
+        _served(model_folder, config, options, shared=shared, adapters=shared and takes_adapters),
         _installed(options) if command is None else command,
         largest_rank=rank_for(adapter) if adapter is not None else SMALLEST_RANK,
         seconds_to_start=seconds_to_start,
@@ -108,13 +109,15 @@ def _installed(options: VllmConfig) -> list[str]:
     return [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve"]
 
 
-def _served(model_folder: Path, config: GenerationConfig, options: VllmConfig, *, shared: bool) -> Served:
+def _served(
+    model_folder: Path, config: GenerationConfig, options: VllmConfig, *, shared: bool, adapters: bool
+) -> Served:
     device = pick_device()
     return Served(
         model_folder=model_folder.resolve(),
         dtype=str(pick_dtype(device)).removeprefix("torch.") if config.dtype == "auto" else config.dtype,
         options=options,
-        adapters=shared,
+        adapters=adapters,
         sleeps=shared and options.sleep and options.server is None and device.startswith("cuda"),
     )
 
@@ -141,14 +144,8 @@ def _ask(server: VllmServer, adapter: Path | None, requests: PromptRequests, ans
             answers.sync()
     if asking.failed:
         request, reason = asking.failed[0]
-        prompt = requests.prompts[request.number]
-        given_up = f", {len(asking.left)} more were not asked after so many failures" if asking.left else ""
-        raise StepFailed(
-            f"{len(asking.failed)} of {answers.total} prompts were not answered{given_up}; the first is '{prompt.id}' "
-            f"({prompt.language}): {reason}",
-            where="vLLM",
-            hint="the other answers are kept; run it again to ask only for those that are missing",
-        )
+        counts = {"failed": len(asking.failed), "not_asked": len(asking.left), "total": answers.total}
+        raise not_answered(requests.prompts[request.number], reason, where="vLLM", **counts)
 
 
 class _Answers:

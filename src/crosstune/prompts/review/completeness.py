@@ -6,6 +6,7 @@ from crosstune.errors import did_you_mean
 from crosstune.prompts.language_file import LanguageFile
 from crosstune.prompts.packaged import SOURCE_LANGUAGE, packaged_sets, set_rows
 from crosstune.prompts.review.row import Problem, Row
+from crosstune.records import instruction_of
 
 _IDS_NAMED = 5
 
@@ -94,4 +95,4 @@ def not_parallel(
 
 def base_id(row: Row) -> str:
     """The id of an instruction without its modifiers."""
-    return row.id.partition("+")[0]
+    return instruction_of(row.id)

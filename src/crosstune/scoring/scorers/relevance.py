@@ -14,7 +14,7 @@ same prompt are left out.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from crosstune.records import Reason
+from crosstune.records import Reason, instruction_of
 from crosstune.scoring.answer import Answer
 from crosstune.scoring.context import Context
 from crosstune.scoring.measure import Measure, measured, unmeasured
@@ -48,12 +48,12 @@ def _in_language(answers: Sequence[Answer], language: str, context: Context) -> 
     if len(prompts) < LEAST_OTHERS:
         return [unmeasured(Reason.NO_REFERENCE)] * len(answers)
     vectors = embed_once([text for _, text in prompts])
-    bases = [_base(prompt_id) for prompt_id, _ in prompts]
+    bases = [instruction_of(prompt_id) for prompt_id, _ in prompts]
     texts = [text.strip() for _, text in prompts]
     found: list[Measure] = []
     for answer in answers:
         own = answer.prompt[:CHARACTERS_EMBEDDED].strip()
-        base = _base(answer.prompt_id)
+        base = instruction_of(answer.prompt_id)
         others = [
             place
             for place, (its_base, text) in enumerate(zip(bases, texts, strict=True))
@@ -73,11 +73,6 @@ def _in_language(answers: Sequence[Answer], language: str, context: Context) -> 
         else:
             found.append(measured(share))
     return found
-
-
-def _base(prompt_id: str) -> str:
-    """The id of a prompt without its modifiers."""
-    return prompt_id.partition("+")[0]
 
 
 def supports(code: str) -> bool:
