@@ -12,7 +12,7 @@ help:
 	@echo "make test    the test suite"
 	@echo "make chaos   kills studies and nodes of a cluster again and again, and looks whether anything is lost"
 	@echo "make check   lint, types, layers"
-	@echo "make bench   speed, side by side with what else one would run; prints a table"
+	@echo "make bench   speed, side by side with what else one would run, about half an hour on two cores; ends with one table"
 	@echo "make smoke   a study of about a minute"
 	@echo "make schema  writes the JSON Schema of the study file again"
 
@@ -44,7 +44,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 schema: $(VENV)/.installed
 	$(BIN)/crosstune schema --out docs/study.schema.json

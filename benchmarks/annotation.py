@@ -1,14 +1,13 @@
 """The annotators' web app under load, over real HTTP on loopback, with a kill -9 in the middle.
 
 python -m benchmarks.annotation             20 annotators, 50,000 answers, 10,000 marks
-python -m benchmarks.annotation --small     4 annotators, 1,000 answers, 240 marks
+python -m benchmarks.annotation --quick     4 annotators, 1,000 answers, 240 marks
 
 Each annotator works as the page does: fetches an answer, sends its six marks one after the other with a pause between,
 fetches the next. What gets no answer is sent again with the same key, and one mark in twenty is sent twice on purpose.
 Afterwards the database must hold each mark exactly once.
 """
 
-import argparse
 import http.client
 import json
 import random
@@ -21,8 +20,11 @@ import sys
 import tempfile
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks import record
+from benchmarks.record import Row
 from benchmarks.scoring import write
 
 FACETS = ("language", "fluency", "helpfulness", "accuracy", "coherence", "harmlessness")
@@ -138,10 +140,10 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true")
-    small = parser.parse_args().small
-    annotators, answers, marks = (4, 1_000, 240) if small else (20, 50_000, 10_000)
+    options = record.parser(__doc__).parse_args()
+    if find_spec("fastapi") is None:
+        record.skip(options, "annotation", "FastAPI is not installed (pip install 'crosstune[annotate]')")
+    annotators, answers, marks = (4, 1_000, 240) if options.quick else (20, 50_000, 10_000)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answers.jsonl"
         write(file, answers)
@@ -159,7 +161,8 @@ def main() -> None:
         server.kill()
         killed = time.perf_counter()
         server.start()
-        print(f"kill -9 after half of the marks; served again after {time.perf_counter() - killed:.1f} s")
+        back = time.perf_counter() - killed
+        print(f"kill -9 after half of the marks; served again after {back:.1f} s")
         pages_before = [len(browser.pages) for browser in browsers]
         for browser in browsers:
             browser.join()
@@ -184,17 +187,36 @@ def main() -> None:
             f"{len(sent):,} marks by {annotators} annotators in {seconds:.0f} s; sent again: "
             f"{sum(browser.retries for browser in browsers)}"
         )
-        print(
-            f"lost {sum(kept.get(key) != mark for key, mark in sent.items())}, doubled {len(rows) - len(kept)}, "
-            f"not sent {len(set(kept) - set(sent))}"
-        )
-        print(
-            f"page of an answer: {len(pages):,}; median {quantile(pages, 0.5):.0f} ms, "
-            f"95th percentile {quantile(pages, 0.95):.0f} ms, 99th {quantile(pages, 0.99):.0f} ms"
-        )
-        print(f"saving a mark: median {quantile(saves, 0.5):.0f} ms, 95th percentile {quantile(saves, 0.95):.0f} ms")
+        lost, doubled = sum(kept.get(key) != mark for key, mark in sent.items()), len(rows) - len(kept)
+        print(f"lost {lost}, doubled {doubled}, not sent {len(set(kept) - set(sent))}")
         if problems or kept != sent or len(rows) != len(kept):
             raise SystemExit(f"not as it should be: {problems}")
+    page, saving = ([quantile(values, share) for share in (0.95, 0.5)] for values in (pages, saves))
+    lines = [
+        f"Real HTTP on loopback, {annotators} annotators, {answers:,} answers, `synchronous=FULL`, the server "
+        "killed (-9) half-way and started again.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| page of an answer, 95th percentile (median) | {page[0]:.0f} ms ({page[1]:.0f}) |",
+        f"| saving a mark, 95th percentile (median) | {saving[0]:.0f} ms ({saving[1]:.0f}) |",
+        f"| marks sent, lost, doubled | {len(sent):,}, {lost}, {doubled} |",
+        f"| served again after the kill | {back:.1f} s |",
+        "",
+        "Page times leave out the one page of each annotator that waited for the server to come back.",
+    ]
+    summary = [
+        Row(
+            f"page of an answer, {annotators} annotators, 95th percentile",
+            "",
+            page[:1],
+            "ms",
+            at_most=100,
+        ),
+        Row(f"saving a mark, {annotators} annotators, 95th percentile", "", saving[:1], "ms", at_most=50),
+        Row("marks lost when the server is killed", "", [lost + doubled], "marks", at_most=0),
+    ]
+    record.finish(options, "annotation", "\n".join(lines), summary)
 
 
 if __name__ == "__main__":

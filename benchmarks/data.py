@@ -3,12 +3,13 @@
 python -m benchmarks.data
 """
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import record
+from benchmarks.record import Row
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.contamination import overlaps
 from crosstune.instructions.load import load_conversations, load_examples
@@ -19,11 +20,12 @@ from crosstune.prompts.load import load_prompts
 
 REPEATS = 5
 SETS = ["everyday", "facts", "native"]
+OURS, THEIRS = "`starter-multi`, read and checked", "`starter-multi`, datasets.load_dataset"
 
 
-def seconds(work: Callable[[], object]) -> list[float]:
+def seconds(work: Callable[[], object], repeats: int) -> list[float]:
     times = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
@@ -31,6 +33,7 @@ def seconds(work: Callable[[], object]) -> list[float]:
 
 
 def main() -> None:
+    options = record.parser(__doc__).parse_args()
     from datasets import disable_progress_bars, load_dataset
 
     disable_progress_bars()
@@ -58,16 +61,18 @@ def main() -> None:
 
     examples = load_examples(InstructionsConfig(source="starter-en"), Path())
     overlaps(examples[:1], prompts[:1])  # the encoder is loaded
-    rows = {
+    works = {
         f"all sets in {len(codes)} languages, read and checked": everything,
-        "`starter-multi`, read and checked": conversations,
-        "`starter-multi`, datasets.load_dataset": with_datasets,
+        OURS: conversations,
+        THEIRS: with_datasets,
         f"overlap of {len(examples)} conversations with {len(prompts)} prompts": lambda: overlaps(examples, prompts),
     }
-    print("| what | seconds, median (range) |\n|---|---|")
-    for name, work in rows.items():
-        times = seconds(work)
-        print(f"| {name} | {statistics.median(times):.3f} ({min(times):.3f} to {max(times):.3f}) |")
+    times = {name: seconds(work, 2 if options.quick else REPEATS) for name, work in works.items()}
+    lines = ["| what | seconds, median (range) |", "|---|---|"]
+    lines += [f"| {name} | {record.spread(taken, 3)} |" for name, taken in times.items()]
+    ratios = [theirs / ours for ours, theirs in zip(times[OURS], times[THEIRS], strict=True)]
+    row = Row("reading `starter-multi`", "datasets.load_dataset", ratios, at_least=1)
+    record.finish(options, "data", "\n".join(lines), [row])
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 
+from benchmarks import record
+from benchmarks.record import Row
 from crosstune.text.identify import _detector, _model_path, first_choices, identify_many
 
 CHARACTERS = 166
 REPEATS = 9
+NEW = "`first_choices`, new words"
 WITHOUT_SPACES = ("ja", "zh")
 
 
@@ -30,7 +33,8 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
-def measured(name: str, lines: list[str]) -> None:
+def measured(name: str, lines: list[str], repeats: int) -> tuple[list[str], Row]:
+    """The table's lines, and how many times as fast the first choices of new words are found."""
     import fasttext
 
     reference = fasttext.load_model(str(_model_path()))
@@ -40,14 +44,14 @@ def measured(name: str, lines: list[str]) -> None:
 
     ways: dict[str, tuple[Callable[[list[str]], object], bool]] = {
         "fastText, line by line, first choice": (loop, False),
-        "`first_choices`, new words": (first_choices, True),
+        NEW: (first_choices, True),
         "`first_choices`, words met": (first_choices, False),
         "`identify_many`, new words": (identify_many, True),
         "`identify_many`, words met": (identify_many, False),
     }
     identify_many(lines[:1])  # loads the model
     times: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for way, (work, is_forgetful) in ways.items():  # interleaved, so that a slow minute hits all alike
             if is_forgetful:
                 _detector()._memory.forget()
@@ -55,18 +59,31 @@ def measured(name: str, lines: list[str]) -> None:
             work(lines)
             times[way].append((time.perf_counter() - started) / len(lines) * 1e6)
     slow = times[next(iter(ways))]
-    for way, each in times.items():
-        ratios = [before / now for before, now in zip(slow, each, strict=True)]
-        print(f"| {name}, {len(lines)} lines | {way} | {spread(each)} | {spread(ratios)} |")
+    ratios = {way: [before / now for before, now in zip(slow, each, strict=True)] for way, each in times.items()}
+    made = [
+        f"| {name}, {len(lines)} lines | {way} | {spread(each)} | {spread(ratios[way])} |"
+        for way, each in times.items()
+    ]
+    return made, Row(f"language of lines, {name}", "fastText, line by line", ratios[NEW], at_least=1)
 
 
 def main() -> None:
+    options = record.parser(__doc__).parse_args()
+    repeats = 2 if options.quick else REPEATS
     folder = files("crosstune.prompts").joinpath("data/languages")
     known = sorted(entry.name.removesuffix(".jsonl") for entry in folder.iterdir() if entry.name.endswith(".jsonl"))
     spaced = [line for language in known if language not in WITHOUT_SPACES for line in lines_of(language)]
-    print("| lines | way | µs a line, median (range) | times as fast as fastText, median (range) |\n|---|---|---|---|")
-    measured(f"{len(known) - len(WITHOUT_SPACES)} languages with spaces", spaced)
-    measured("Chinese and Japanese", [line for language in WITHOUT_SPACES for line in lines_of(language)])
+    unspaced = [line for language in WITHOUT_SPACES for line in lines_of(language)]
+    found = [
+        measured(f"{len(known) - len(WITHOUT_SPACES)} languages with spaces", spaced, repeats),
+        measured("Chinese and Japanese", unspaced, repeats),
+    ]
+    lines = [
+        "| lines | way | µs a line, median (range) | times as fast as fastText, median (range) |",
+        "|---|---|---|---|",
+    ]
+    lines += [line for made, _ in found for line in made]
+    record.finish(options, "identification", "\n".join(lines), [row for _, row in found])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 python -m benchmarks.judging             2,000 marks, 50 ms, 32 connections; without faults, and with 20 % of them
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -12,9 +11,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
+from benchmarks import record
+from benchmarks.record import Row
 from crosstune.judging.config import JudgeConfig
 from crosstune.judging.judge import Judging, judge
 from crosstune.judging.subject import Subject
@@ -58,30 +60,42 @@ def judged(count: int, url: str, connections: int) -> tuple[float, float, Judgin
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--marks", type=int, default=2_000)
+    parser = record.parser(__doc__)
+    parser.add_argument("--marks", type=int)
     parser.add_argument("--milliseconds", type=float, default=50)
     parser.add_argument("--connections", type=int, default=32)
     options = parser.parse_args()
-    ideal = options.marks / options.connections * options.milliseconds / 1000
-    setting = f"{options.marks:,} marks, {options.milliseconds:g} ms, {options.connections} connections"
-    print(f"{setting}: at best {ideal:.2f} s\n")
-    print("| faults | seconds | times the best | ms of the processor a mark | without a mark | served twice |")
-    print("|---|---|---|---|---|---|")
+    marks = options.marks or (200 if options.quick else 2_000)
+    if find_spec("inspect_ai") is None:
+        record.skip(options, "judging", "Inspect is not installed (pip install 'crosstune[judge]')")
+    ideal = marks / options.connections * options.milliseconds / 1000
+    setting = f"{marks:,} marks, {options.milliseconds:g} ms, {options.connections} connections"
+    lines = [
+        f"{setting}: at best {ideal:.2f} s.",
+        "",
+        "| faults | seconds | times the best | ms of the processor a mark | without a mark | served twice |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows = []
     for faults in (0.0, 0.2):
         found = []
-        for _ in range(RUNS):
+        for _ in range(1 if options.quick else RUNS):
             with endpoint(options.milliseconds, options.connections, faults) as url:
-                seconds, busy, judging = judged(options.marks, url, options.connections)
+                seconds, busy, judging = judged(marks, url, options.connections)
                 with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as answer:
                     again = json.load(answer)["served_again"] - 1  # the first one, for loading
             missing = len({score.prompt_id for score in judging.scores if score.value is None})
             found.append((seconds, busy, missing, again))
-        times = sorted(seconds for seconds, *_ in found)
-        ratio = f"{median(times) / ideal:.2f} ({times[0] / ideal:.2f} to {times[-1] / ideal:.2f})"
-        each = median(busy for _, busy, *_ in found) / options.marks * 1000
+        times = [seconds for seconds, *_ in found]
+        ratios = [seconds / ideal for seconds in times]
+        each = median(busy for _, busy, *_ in found) / marks * 1000
         twice = max(one[3] for one in found)
-        print(f"| {faults:.0%} | {median(times):.2f} | {ratio} | {each:.2f} | {found[0][2]} | {twice} |", flush=True)
+        lines.append(
+            f"| {faults:.0%} | {median(times):.2f} | {record.spread(ratios)} | {each:.2f} | {found[0][2]} | {twice} |"
+        )
+        wrong = f"{faults:.0%} of requests going wrong" if faults else "no faults"
+        rows.append(Row(f"judging, {wrong}", "an endpoint's best", ratios, "times the best", at_most=2))
+    record.finish(options, "judging", "\n".join(lines), rows)
 
 
 if __name__ == "__main__":

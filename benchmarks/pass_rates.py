@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from benchmarks import record
 from benchmarks.mixed_answers import mixed_answers
 from benchmarks.plain_pass_rates import LATIN_SCRIPT, cut_of, passes
+from benchmarks.record import Row
 from benchmarks.scorers.texts import LANGUAGES, prompts, starter
 from crosstune.scoring.answer import Answer
 from crosstune.scoring.context import NO_CONTEXT
@@ -56,11 +58,11 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def _mixed() -> Texts:
+def _mixed(count: int) -> Texts:
     """Answers of up to ten lines, about 500 characters; their lines come from the same packaged texts."""
-    each = COUNT // len(LANGUAGES) + 1
+    each = count // len(LANGUAGES) + 1
     found = [(language, text) for language in LANGUAGES for text in mixed_answers(language, each)]
-    return found[:COUNT]
+    return found[:count]
 
 
 def _once() -> Texts:
@@ -75,31 +77,43 @@ def _once() -> Texts:
     ]
 
 
-def _row(name: str, texts: Texts, segmenters: Segmenters, *, every_line: bool = True) -> str:
+def _row(
+    name: str, texts: Texts, segmenters: Segmenters, repeats: int, *, every_line: bool = True
+) -> tuple[str, list[float]]:
+    """A line of the table, and the ratios."""
     works = partial(_plain, texts, segmenters, every_line), partial(_crosstune, texts, segmenters)
     for work in works:
         work()  # dictionaries and models are read
-    times = [[_seconds(work) for work in works] for _ in range(REPEATS)]
+    times = [[_seconds(work) for work in works] for _ in range(repeats)]
     plain, ours = (statistics.median(column) for column in zip(*times, strict=True))
     ratios = [one / other for one, other in times]
-    return (
+    line = (
         f"| {name} | {len(texts):,} | {1e6 * plain / len(texts):.0f} | {1e6 * ours / len(texts):.0f} "
-        f"| {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}) |"
+        f"| {record.spread(ratios, 1)} |"
     )
+    print(line, flush=True)
+    return line, ratios
 
 
 def main() -> None:
+    options = record.parser(__doc__).parse_args()
+    repeats, count = (2, 500) if options.quick else (REPEATS, COUNT)
     segmented = ("zh", "ja")
-    mixed, once = _mixed(), _once()
-    print("| answers | number | plain loop, µs each | crosstune, µs each | times as fast, median (range) |")
-    print("|---|---|---|---|---|")
-    print(_row("mixed, 12 languages, ICU", mixed, "icu"))
-    print(_row("the same, the loop stopping at the first wrong line", mixed, "icu", every_line=False))
-    print(_row("mixed, 12 languages, jieba and fugashi", mixed, "original"))
-    print(_row("mixed, zh and ja, ICU", [one for one in mixed if one[0] in segmented], "icu"))
-    print(_row("mixed, zh and ja, jieba and fugashi", [one for one in mixed if one[0] in segmented], "original"))
-    print(_row("mixed, Latin script", [one for one in mixed if one[0] in LATIN_SCRIPT], "icu"))
-    print(_row("packaged texts, each once, ICU", once, "icu"))
+    mixed, once = _mixed(count), _once()
+    unspaced = [one for one in mixed if one[0] in segmented]
+    rows = [
+        _row("mixed, 12 languages, ICU", mixed, "icu", repeats),
+        _row("the same, the loop stopping at the first wrong line", mixed, "icu", repeats, every_line=False),
+        _row("mixed, 12 languages, jieba and fugashi", mixed, "original", repeats),
+        _row("mixed, zh and ja, ICU", unspaced, "icu", repeats),
+        _row("mixed, zh and ja, jieba and fugashi", unspaced, "original", repeats),
+        _row("mixed, Latin script", [one for one in mixed if one[0] in LATIN_SCRIPT], "icu", repeats),
+        _row("packaged texts, each once, ICU", once, "icu", repeats),
+    ]
+    lines = ["| answers | number | plain loop, µs each | crosstune, µs each | times as fast, median (range) |"]
+    lines += ["|---|---|---|---|---|", *(line for line, _ in rows)]
+    summary = Row("line and word pass, 12 languages", "plain loop over fastText", rows[0][1], at_least=1)
+    record.finish(options, "pass_rates", "\n".join(lines), [summary])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How long a report of a large study takes, in how much memory, how large it is, and how fast it opens and filters.
 
 python -m benchmarks.report             50 configurations × 12 languages × 120 prompts, 8 facets: 72,000 answers
-python -m benchmarks.report --small     6 configurations × 4 languages × 24 prompts
+python -m benchmarks.report --quick     6 configurations × 4 languages × 24 prompts
 python -m benchmarks.report --out FILE  keeps the report
 
 Answers are words drawn by how common they are in their language, some of them English: what they say is nonsense, but
@@ -23,10 +23,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks import record
+from benchmarks.record import Row
 from crosstune.analysis.tables import CELLS_SCHEMA, CURVES_SCHEMA, StudyTables
 from crosstune.records import Ending, Message, Prompt, Response, Score
 from crosstune.storage.tables import table_schema, to_frame
 
+TABLES = ("cells", "prompts", "responses", "scores", "curves")
 LANGUAGES = ("en", "fr", "pt", "ru", "de", "es", "it", "zh", "ja", "ar", "hi", "tr")
 TASKS = ("explain-sport", "recipe", "email", "why", "travel", "household", "list", "story", "plan", "advice")
 TAGS = ("language-heavy", "us-centric", "calculation", "about-fr")
@@ -193,12 +196,27 @@ def build(folder: Path, out: Path) -> None:
     from crosstune.reporting.report import write_report
 
     start = time.perf_counter()
-    names = ("cells", "prompts", "responses", "scores", "curves")
-    tables = StudyTables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in names})
+    tables = StudyTables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in TABLES})
     write_report(out, tables, title="synthetic", study_yaml="name: synthetic\n", provenance={"seed": "0"})
     processor = time.process_time()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": time.perf_counter() - start, "processor": processor, "megabytes": memory}))
+
+
+def write_tables(folder: Path, sizes: tuple[int, int, int], *, seed: int = 0) -> tuple[int, int]:
+    """Makes up tables and writes them; how many answers and scores they hold."""
+    tables = synthetic(*sizes, seed=seed)
+    for name in TABLES:
+        getattr(tables, name).write_parquet(folder / f"{name}.parquet")
+    return len(tables.responses), len(tables.scores)
+
+
+def built_apart(folder: Path, out: Path) -> dict[str, float]:
+    """What `build` says of itself, in a process of its own, whose memory is that of the report alone."""
+    command = [sys.executable, "-m", "benchmarks.report", "--build", str(folder), "--out", str(out)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def browse(report: Path) -> dict[str, float]:
@@ -232,29 +250,44 @@ def browse(report: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true")
+    parser = record.parser(__doc__)
+    parser.add_argument("--small", action="store_true", help="the same as --quick")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.build:
         build(options.build, options.out)
         return
+    sizes = (6, 4, 24) if options.small or options.quick else (50, 12, 120)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        tables = synthetic(6, 4, 24) if options.small else synthetic()
-        for name in ("cells", "prompts", "responses", "scores", "curves"):
-            getattr(tables, name).write_parquet(folder / f"{name}.parquet")
-        print(f"{len(tables.responses):,} answers, {len(tables.scores):,} scores")
         out = options.out or folder / "report.html"
-        command = [sys.executable, "-m", "benchmarks.report", "--build", str(folder), "--out", str(out)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        built = json.loads(done.stdout.splitlines()[-1])
-        took = f"{built['seconds']:.1f} s ({built['processor']:.1f} s of processors)"
-        print(f"built in {took}, {built['megabytes']:,.0f} MB of memory")
-        print(f"{out.stat().st_size / 1e6:.1f} MB")
-        for name, seconds in browse(out).items():
-            print(f"{name}: {seconds:.2f} s")
+        answers, scores = write_tables(folder, sizes)
+        built = built_apart(folder, out)
+        browsed = browse(out)
+        megabytes = out.stat().st_size / 1e6
+    size = f"report of {answers:,} answers"
+    # The aims are of a study of 50 configurations × 12 languages × 120 prompts, and hold for smaller ones all the more.
+    rows = [
+        Row(f"{size}: building", "", [built["seconds"]], "s", at_most=60, memory_bytes=int(built["megabytes"] * 2**20)),
+        Row(f"{size}: memory", "", [built["megabytes"] * 2**20 / 1e6], "MB", at_most=1000),
+        Row(f"{size}: the file", "", [megabytes], "MB", at_most=15),
+        *(Row(f"{size}: {name}", "", [seconds], "s", at_most=1) for name, seconds in browsed.items()),
+    ]
+    lines = [
+        f"{' × '.join(map(str, sizes))} configurations × languages × prompts, made-up words: {answers:,} answers, "
+        f"{scores:,} scores. Building took {built['processor']:.1f} s of the processor.",
+        *([] if browsed else ["", "There is no Chromium here, so opening and filtering were not measured."]),
+        "",
+        "| | result | aim |",
+        "|---|---|---|",
+        *(
+            f"| {row.what.partition(': ')[2]} | {row.figure:,.3g} {row.unit} | {row.at_most} {row.unit} |"
+            for row in rows
+        ),
+    ]
+    skipped = "" if browsed else "opening and filtering, for want of a Chromium"
+    record.finish(options, "report", "\n".join(lines), rows, skipped=skipped)
 
 
 if __name__ == "__main__":

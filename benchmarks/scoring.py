@@ -4,7 +4,6 @@ python -m benchmarks.scoring             20,000 answers on one process and on tw
 python -m benchmarks.scoring --large     200,000 answers, and the memory of all processes together
 """
 
-import argparse
 import json
 import random
 import subprocess
@@ -19,6 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import record
+from benchmarks.record import Row
 from crosstune.instructions.config import InstructionsConfig
 from crosstune.instructions.load import load_conversations
 from crosstune.prompts.config import PromptsConfig
@@ -37,6 +38,8 @@ CUT_OFF = 0.1
 KNOWN = 0.7
 """Of questions of facts, how many are answered right."""
 MODIFIERS = ["short", "long", "items_3", "paragraphs_2", "no_digits", "capitalised", "then_summary", "arrows"]
+AIM, LARGE = 1_000, 20_000
+"""Answers a second on two processes, of at least so many: fewer are scored while word lists are read."""
 EVERY = 3
 """One prompt in so many is asked with a modifier too; likewise, of questions of facts one in so many is asked."""
 
@@ -95,8 +98,8 @@ def write(path: Path, count: int) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def scored(path: Path, workers: int) -> tuple[float, float]:
-    """Seconds that `crosstune score` takes on a file, and the most memory (GB) of its processes together."""
+def scored(path: Path, workers: int) -> tuple[float, int]:
+    """Seconds that `crosstune score` takes on a file, and the most memory (bytes) of its processes together."""
     command = [sys.executable, "-m", "crosstune", "score", str(path), "--workers", str(workers), "--json"]
     most = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -118,14 +121,14 @@ def scored(path: Path, workers: int) -> tuple[float, float]:
         watcher.join()
     if status:
         raise SystemExit(f"{' '.join(command)} ended with status {status}")
-    return seconds, most / 1e9
+    return seconds, most
 
 
-def alone(path: Path) -> None:
-    """What each facet takes of an answer, in a process that has its models loaded already."""
+def alone(path: Path) -> list[str]:
+    """A table: what each facet takes of an answer, in a process that has its models loaded already."""
     rows = [row.answer for _, row in zip(range(ALONE), AnswersFile([path]).read(print), strict=False)]
     context = context_of(rows)
-    print("\n| facet | ms an answer |\n|---|---|")
+    lines = ["", "| facet, alone, its word lists read anew | ms an answer |", "|---|---|"]
     for facet in CHEAP_FACETS:
         measure(rows[:50], facet, context)
         for answer in rows:
@@ -133,26 +136,38 @@ def alone(path: Path) -> None:
             answer.__dict__.pop("seen", None)  # what answers keep for all facets counts for each here
         started = time.perf_counter()
         measure(rows, facet, context)
-        print(f"| `{facet}` | {1000 * (time.perf_counter() - started) / len(rows):.3f} |")
+        lines.append(f"| `{facet}` | {1000 * (time.perf_counter() - started) / len(rows):.3f} |")
+    return lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.parser(__doc__)
     parser.add_argument("--large", action="store_true", help="200,000 answers, on two processes")
     parser.add_argument("--answers", type=int, help="how many instead")
     options = parser.parse_args()
-    count = options.answers or (200_000 if options.large else 20_000)
+    count = options.answers or (2_000 if options.quick else 200_000 if options.large else 20_000)
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answers.jsonl"
         write(path, count)
         size = f"{path.stat().st_size / 1e6:.0f} MB"
-        print(f"{count:,} answers, {size}; cheap facets: {len(CHEAP_FACETS)} of {len(SCORERS)}")
-        print("\n| processes | seconds | answers/s | memory, all processes |\n|---|---|---|---|")
+        lines = [
+            f"{count:,} answers, {size}; cheap facets: {len(CHEAP_FACETS)} of {len(SCORERS)}.",
+            "",
+            "| processes | seconds | answers/s | memory, all processes |",
+            "|---|---|---|---|",
+        ]
         for workers in (2,) if options.large else (1, 2):
             seconds, memory = scored(path, workers)
-            print(f"| {workers} | {seconds:.1f} | {count / seconds:,.0f} | {memory:.2f} GB |", flush=True)
+            speed = count / seconds
+            lines.append(f"| {workers} | {seconds:.1f} | {speed:,.0f} | {memory / 1e9:.2f} GB |")
+            print(lines[-1], flush=True)
+            what = f"scoring {count:,} answers, {workers} process{'es' if workers > 1 else ''}"
+            aim = AIM if workers > 1 and count >= LARGE else None
+            rows.append(Row(what, "", [speed], "answers/s", at_least=aim, memory_bytes=memory))
         if not options.large:
-            alone(path)
+            lines += alone(path)
+    record.finish(options, "scoring, large" if options.large else "scoring", "\n".join(lines), rows)
 
 
 if __name__ == "__main__":

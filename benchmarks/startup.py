@@ -3,10 +3,12 @@
 python -m benchmarks.startup
 """
 
-import statistics
 import subprocess
 import sys
 import time
+
+from benchmarks import record
+from benchmarks.record import Row
 
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -16,18 +18,22 @@ COMMANDS = {
     "python -c 'import torch'": [sys.executable, "-c", "import torch"],
 }
 REPEATS = 7
+AIMS = {"crosstune --help": 1.0, "crosstune plan studies/quickstart.yaml": 1.0}
+"""Seconds within which a command is felt to answer at once."""
 
 
 def main() -> None:
+    options = record.parser(__doc__).parse_args()
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(REPEATS):
+    for _ in range(2 if options.quick else REPEATS):
         for name, command in COMMANDS.items():  # interleaved, so that a slow minute of the machine hits all alike
             started = time.perf_counter()
             subprocess.run(command, check=True, capture_output=True)
             seconds[name].append(time.perf_counter() - started)
-    print("| command | seconds, median (range) |\n|---|---|")
-    for name, times in seconds.items():
-        print(f"| `{name}` | {statistics.median(times):.2f} ({min(times):.2f} to {max(times):.2f}) |")
+    lines = ["| command | seconds, median (range) |", "|---|---|"]
+    lines += [f"| `{name}` | {record.spread(times)} |" for name, times in seconds.items()]
+    rows = [Row(f"`{name}`", "", seconds[name], "s", at_most=aim) for name, aim in AIMS.items()]
+    record.finish(options, "startup", "\n".join(lines), rows)
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ class GenerationConfig(BaseModel):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides the answers, for fingerprints: all but the memory budget, what shares it, and how a server is run.
+        """What decides the answers, for fingerprints: all but the memory budget, who shares it, and how a server is run.
 
         In bfloat16 the size of a batch can still tip a close choice between two tokens; that is rounding, and does
         not make it another study. Another backend rounds otherwise at every step, so it does. The default one is not
         named: answers from before there was a choice stay what they are.
         """
-        apart = {"tokens_per_batch", "models_at_once", "vllm"} | ({"backend"} if self.backend == "transformers" else set())
-        return self.model_dump(exclude=apart)
+        apart = {"tokens_per_batch", "models_at_once", "vllm"}
+        return self.model_dump(exclude=apart | ({"backend"} if self.backend == "transformers" else set()))
