@@ -50,7 +50,7 @@ class GenerationConfig(BaseModel):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides the answers, for fingerprints: all but the memory budget, who shares it, and how a server is run.
+        """What decides the answers, for fingerprints: all but the memory budget, who shares it, how a server runs.
 
         In bfloat16 the size of a batch can still tip a close choice between two tokens; that is rounding, and does
         not make it another study. Another backend rounds otherwise at every step, so it does. The default one is not

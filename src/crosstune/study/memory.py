@@ -34,7 +34,7 @@ _CHUNKS_ALIVE = {2: 4, 4: 3}
 """By bytes of a value: logits, their softmax, and that of the chunk before; in bf16 its copy in fp32, to be summed."""
 _CHUNKS_WITH_WEIGHT_GRADIENT = 4
 _GAPS = 1.25
-"""On the CPU, memory held for a byte that autograd keeps: what comes and goes between leaves gaps in the heap."""
+"""On the CPU, memory held for a byte of what stays for long: what comes and goes between leaves gaps in the heap."""
 PROMPT_TOKENS = 64
 """What a prompt is taken to have where it is not known."""
 
@@ -169,7 +169,7 @@ def generation_memory(shape: ModelShape, config: GenerationConfig, *, gpu: bool,
     work = weights + cache + max(copied + logits, _flowing(shape, read, width))
     if gpu:
         return work
-    work += cache  # it grows a token at a time, and what it leaves behind is too small for what comes next
+    work += int((_GAPS - 1) * cache)
     loading = weights + (_STORED * shape.parameters if width != _STORED else 0)
     process = _PROCESS["generation"] + _TOKENIZER_BYTES_A_TOKEN * shape.vocab_size
     return process + max(work, loading)
