@@ -1,6 +1,7 @@
 # Each target makes .venv and installs what it needs; the second time it starts at once.
 PYTHON ?= python3
 VENV := .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
@@ -32,7 +33,7 @@ smoke: $(VENV)/.installed
 	$(BIN)/crosstune run studies/smoke.yaml
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 chaos: $(VENV)/.installed
 	$(BIN)/python -m pytest -m chaos

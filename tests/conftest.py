@@ -13,6 +13,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes that share the cores and the tests
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.pop("COLUMNS", None)  # set by pytest-xdist; tests say how wide a terminal is
 
 
 @pytest.fixture(scope="session")

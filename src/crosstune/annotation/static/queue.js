@@ -66,7 +66,7 @@ export class Queue {
   _remove(keys) {
     this.memory = this.memory.filter((entry) => !keys.has(entry.client_key));
     for (const key of this._storedKeys()) {
-      if (keys.has(key.slice(key.lastIndexOf("-") + 1))) localStorage.removeItem(key);
+      if (keys.has(read(localStorage.getItem(key))?.client_key)) localStorage.removeItem(key);
     }
   }
 
@@ -110,7 +110,9 @@ export class Queue {
     }
     if (response.ok && answer.results) {
       this.wait = FIRST_WAIT;
+      const before = this.entries().length;
       this._remove(new Set(answer.results.map((result) => result.client_key)));
+      if (this.entries().length >= before) return this._later("waiting", answer); // else it would send at once, for ever
       const refused = answer.results.filter((result) => result.state === "refused");
       if (refused.length) this.show("refused", { message: refused[0].message, refused });
       if (!this.entries().length) this.show(refused.length ? "refused" : "saved", { ...answer, message: refused[0]?.message });
