@@ -96,7 +96,12 @@ def test_the_terminal_tells_how_the_chosen_one_does_otherwise(study, monkeypatch
     more = replace(tables, scores=pl.concat([right, degenerate]).filter(two))
     composite = Composite(name="neat", all=(Term(facet="degeneration", at_most=0),))
     study.results = lambda: with_composite(more, composite)
-    assert "“lr 5e-4”, mean of languages: neat 50 %, degeneration 50 % ↓." in call().replace("\u00a0", " ")
+    said = call().replace("\u00a0", " ")
+    assert "“lr 5e-4”, mean of languages: neat 50 %, degeneration 50 % ↓." in said and "cut off" not in said
+    cut = replace(with_composite(more, composite), responses=tables.responses.with_columns(ending=pl.lit("length")))
+    study.results = lambda: cut
+    number = len(tables.responses) // tables.responses["run"].n_unique()
+    assert f"{number} of its {number} answers are cut off" in " ".join(call().split())
     study.results = lambda: tables
     assert "mean of languages" not in call()
 

@@ -56,7 +56,23 @@ def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
     console.print(escape(" ".join(wording.opening(selection, grid, bases, facet))))
     if recommended and (others := _other_facets(tables, by, recommended[0])):
         line = f"“{escape(recommended[0])}”, mean of languages: {others}."
-        console.print(f"[dim]{line}[/dim]", soft_wrap=True)
+        console.print(f"[dim]{line}{_cut_off(tables, recommended[0])}[/dim]", soft_wrap=True)
+
+
+def _cut_off(tables: "StudyTables", configuration: str) -> str:
+    """Says so where most answers were cut off: all that is known of them is then of their beginnings."""
+    import polars as pl
+
+    from crosstune.analysis.training_costs import answering_costs
+
+    costs = answering_costs(tables).filter(pl.col("configuration") == configuration)
+    answers, at_limit = int(costs["answers"].sum()), int(costs["at_limit"].sum())
+    if 2 * at_limit <= answers:
+        return ""
+    return (
+        f" {at_limit} of its {answers} answers are cut off at the limit of new tokens, which counts as"
+        " degenerate and not usable: generation.max_new_tokens raises it."
+    )
 
 
 def _other_facets(tables: "StudyTables", by: str, configuration: str) -> str:
