@@ -58,6 +58,16 @@ def test_plan_as_json_counts_cells_steps_and_tokens(study, tmp_path):
     assert data["seconds_left"] > 0 and data["peak_memory_bytes"] > 268_098_176 * 2
 
 
+def test_plan_says_what_so_many_instructions_can_show(study, tmp_path):
+    # Of 24, near .8: (t + z) s / √n = (2.0687 + .8416) √(2 · .8 · .2) / √24 = .336; near .95: .308 / .566 of it, .183.
+    more = ("plan", study, "--set", "prompts.limit=24", "--root", tmp_path / "runs")
+    said = " ".join(invoke(*more).output.split())
+    assert "24 instructions can show in one language" in said
+    assert "34 points where 80% are right or of 18 where 95% are right" in said
+    assert json.loads(invoke(*more, "--json").output)["smallest_differences"]["0.8"] == pytest.approx(0.336, abs=2e-3)
+    assert "3 instructions: too few" in invoke("plan", study, "--root", tmp_path / "runs").output
+
+
 def test_plan_for_another_machine_and_an_unknown_one(study):
     assert "NVIDIA H100" in invoke("plan", study, "--on", "h100").output
     result = invoke("plan", study, "--on", "h10")

@@ -99,6 +99,8 @@ def show_plan(plan: "Plan") -> None:
         )
     if plan.search is not None:
         _show_search(plan.search)
+    if len(plan.cells) > 1:
+        console.print(_what_shows(plan), soft_wrap=True)
     for cost in plan.judging:
         dollars = "price not known" if cost.dollars is None else f"about ${cost.dollars:,.2f}"
         console.print(
@@ -110,6 +112,32 @@ def show_plan(plan: "Plan") -> None:
     for note in plan.notes:
         console.print(f"[yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
     show_overlaps(plan.overlaps)
+
+
+_SHARES = (0.8, 0.95)
+"""Of right answers, from which a plan says how large a difference would show."""
+
+
+def _what_shows(plan: "Plan") -> str:
+    """How different two configurations must be for so many prompts to show it."""
+    differences = _smallest_differences(plan.instructions)
+    known = counted(plan.instructions, "instruction")
+    told = [
+        f"{100 * shows:.0f} {'points where' if number == 0 else 'where'} {share:.0%} are right"
+        for number, (share, shows) in enumerate(differences.items())
+        if shows is not None
+    ]
+    if not told:
+        return (
+            f"{known}: too few to show a difference between configurations; five give intervals, and more narrower ones"
+        )
+    return f"what {known} can show in one language, four times in five: a difference of {' or of '.join(told)}"
+
+
+def _smallest_differences(instructions: int) -> dict[float, float | None]:
+    from crosstune.analysis.significance import smallest_difference
+
+    return {share: smallest_difference(instructions, share=share) for share in _SHARES}
 
 
 def _show_search(search: "SearchPlan") -> None:
@@ -181,6 +209,10 @@ def _as_data(plan: "Plan") -> dict[str, Any]:
         "study": plan.name,
         "machine": plan.machine.name,
         "prompts": plan.prompts,
+        "instructions": plan.instructions,
+        "smallest_differences": {
+            f"{share:g}": shows for share, shows in _smallest_differences(plan.instructions).items()
+        },
         "configurations": len(plan.cells),
         "seconds_left": plan.seconds_left,
         "waits_for_endpoints": plan.asks_apis,

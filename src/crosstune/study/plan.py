@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crosstune.generation.api_config import not_sent
 from crosstune.prompts.config import PromptsConfig
 from crosstune.prompts.language_file import LANGUAGES_FOLDER, language_of_path
-from crosstune.prompts.load import load_prompts, prompt_counts, prompt_notes
+from crosstune.prompts.load import load_prompts, prompt_notes
 from crosstune.prompts.modifiers import NONE
 from crosstune.records import instruction_of
 from crosstune.steps.fingerprint import canonical
@@ -82,6 +82,7 @@ class Plan:
         cells: the grid.
         steps: every step once.
         prompts: prompts each model answers.
+        instructions: that they are of, in other languages and with other modifiers.
         notes: what to know before starting, such as models to fetch or too little memory.
         overlaps: of each set of instructions with the prompts.
     """
@@ -91,6 +92,7 @@ class Plan:
     cells: tuple[PlannedCell, ...]
     steps: tuple[PlannedStep, ...]
     prompts: int
+    instructions: int
     notes: tuple[str, ...]
     overlaps: tuple[DataOverlaps, ...] = ()
     judging: "tuple[JudgingCost, ...]" = ()
@@ -158,7 +160,8 @@ def make_plan(
     """The plan of a study; see `Study.plan`."""
     here = this_machine()
     machine = here if accelerator_name is None else accelerator(accelerator_name)
-    prompts = sum(prompt_counts(config.prompts, base).values())
+    asked = load_prompts(config.prompts, base)
+    prompts = len(asked)
     speeds = _MeasuredSpeeds(store) if machine is here else None
     planned: dict[str, PlannedStep] = {}
 
@@ -198,7 +201,8 @@ def make_plan(
         plan_step(graph.judging, None, False)
     plan_step(graph.results, None, False)
     plan_step(graph.report, None, False)
-    plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, ())
+    instructions = len({instruction_of(prompt.id) for prompt in asked})
+    plan = Plan(config.name, machine, tuple(cells), tuple(planned.values()), prompts, instructions, ())
     about_data = (*_mixture_notes(overlaps), *_language_file_notes(config.prompts))
     notes = (
         *about_data,
