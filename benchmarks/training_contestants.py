@@ -175,15 +175,15 @@ def peer(conversations: Sequence[Conversation], updates: int, longest: int, **se
     return Run(run.tokens, run.seconds, run.losses, memory)
 
 
-BASELINE, PEER = "TRL, fp32", "LLaMA-Factory, bf16"
+BASELINE, BF16, PACKED, PEER = "TRL, fp32", "TRL, bf16", "TRL, bf16, packing", "LLaMA-Factory, bf16"
 CONTESTANTS: dict[str, Contestant] = {
     "crosstune": partial(crosstune, precision="auto"),
     "crosstune, fp32": partial(crosstune, precision="fp32"),
     BASELINE: partial(plain_trl, bf16=False),
     "TRL, fp32, packing": partial(plain_trl, bf16=False, packing=True),
-    "TRL, bf16": partial(plain_trl, bf16=True),
+    BF16: partial(plain_trl, bf16=True),
     "TRL, bf16, no gradient checkpointing": partial(plain_trl, bf16=True, gradient_checkpointing=False),
-    "TRL, bf16, packing": partial(plain_trl, bf16=True, packing=True),
+    PACKED: partial(plain_trl, bf16=True, packing=True),
     PEER: partial(peer, bf16=True),
     "LLaMA-Factory, bf16, packing": partial(peer, bf16=True, packing=True),
 }
