@@ -2,10 +2,9 @@
 
     python vllm_keeper.py FOLDER COMMAND...
 
-It reads from its standard input and waits: the end of it, or another parent than at the start, means that the process
-that started it has ended, however it did, or wants the command to end. If it has ended nobody will remove the folder of
-the command's log, so this does. Knows nothing of vLLM, and imports nothing of
-crosstune, so that it starts at once.
+It waits for its standard input: a byte means that the command is to end; the end of it, or another parent than at the
+start, that the process that started it has ended, however it did. Nobody will then remove the folder of the command's
+log, so this does. Knows nothing of vLLM, and imports nothing of crosstune, so that it starts at once.
 """
 
 import contextlib
@@ -55,10 +54,14 @@ def keep(command: Sequence[str], folder: str) -> int:
         start_new_session=True,
         preexec_fn=_end_with_the_keeper,  # noqa: PLW1509 (there are no threads here)
     )
+    is_left_alone = False
     try:
         while child.poll() is None:
             readable, _, _ = select.select([0], [], [], _SECONDS_BETWEEN_LOOKS)
-            if (readable and not os.read(0, 1)) or os.getppid() != parent:
+            if readable:  # a byte from a process that lives, the end of the pipe from one that does not
+                is_left_alone = not os.read(0, 1)
+                break
+            if os.getppid() != parent:
                 break
     finally:
         if child.poll() is None:
@@ -67,7 +70,7 @@ def keep(command: Sequence[str], folder: str) -> int:
                 child.wait(_SECONDS_TO_END)
         _signal_all(child.pid, signal.SIGKILL)  # what it leaves behind would keep the GPU's memory
         status = child.wait()
-        if os.getppid() != parent:
+        if is_left_alone or os.getppid() != parent:
             shutil.rmtree(folder, ignore_errors=True)
     return status if status >= 0 else 128 - status
 

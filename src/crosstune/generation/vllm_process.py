@@ -82,6 +82,7 @@ class VllmProcess:
             return
         assert process.stdin is not None
         with suppress(OSError):
+            process.stdin.write(b".")  # it is wanted no more, but who started it lives
             process.stdin.close()
         try:
             process.wait(_SECONDS_TO_END)
