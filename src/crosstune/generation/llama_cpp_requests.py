@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crosstune.errors import InvalidData, ModelUnavailable
+from crosstune.errors import ModelUnavailable
 from crosstune.generation.config import GenerationConfig
 from crosstune.generation.llama_cpp_server import BadReply
+from crosstune.generation.questions import room_for_answer
 from crosstune.generation.sampling import prompt_generator
 from crosstune.models.chat_formats import chat_format as chat_format_named
 from crosstune.models.chat_formats import encode_prompt, endings, find_stop_string, read_answer
@@ -76,14 +77,10 @@ class PromptRequests:
 
     def _request(self, prompt: Prompt, context: int, seed: int) -> Request:
         ids = encode_prompt(self._format, self._tokenizer, prompt.messages)
-        if len(ids) >= context:
-            raise InvalidData(
-                f"prompt '{prompt.id}' ({prompt.language}) has {len(ids)} tokens, and the model reads {context}",
-                hint="shorten it, or choose a model with a longer context",
-            )
+        most = room_for_answer(prompt.id, prompt.language, len(ids), context, self._config.max_new_tokens)
         # Each prompt has a seed of its own, so that no answer depends on which others are asked.
         own = None if self._config.temperature is None else prompt_generator(seed, prompt).initial_seed() % _SEEDS
-        return Request(prompt, ids, min(self._config.max_new_tokens, context - len(ids)), own)
+        return Request(prompt, ids, most, own)
 
     def _body(self, request: Request, answer: Sequence[int]) -> dict[str, Any]:
         config = self._config

@@ -22,15 +22,33 @@ def new_token_limits(
         InvalidData: a prompt leaves no room for an answer.
     """
     context = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+    return {
+        (identifier, language): room_for_answer(identifier, language, len(ids), context, most)
+        for (identifier, language), ids in encoded.items()
+    }
+
+
+def room_for_answer(identifier: str, language: str, tokens: int, context: int | None, most: int) -> int:
+    """New tokens that an answer may have: as configured, or what the model's context leaves.
+
+    Args:
+        identifier: of the prompt, for errors.
+        language: of the prompt, for errors.
+        tokens: of the prompt.
+        context: tokens that the model reads; None: not known.
+        most: as configured.
+
+    Raises:
+        InvalidData: the context leaves none.
+    """
     if context is None:
-        return dict.fromkeys(encoded, most)
-    for (identifier, language), ids in encoded.items():
-        if len(ids) >= context:
-            raise InvalidData(
-                f"prompt '{identifier}' ({language}) has {len(ids)} tokens, and the model reads {context}",
-                hint="shorten it, or choose a model with a longer context",
-            )
-    return {key: min(most, context - len(ids)) for key, ids in encoded.items()}
+        return most
+    if tokens >= context:
+        raise InvalidData(
+            f"prompt '{identifier}' ({language}) has {tokens} tokens, and the model reads {context}",
+            hint="shorten it, or choose a model with a longer context",
+        )
+    return min(most, context - tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from crosstune.errors import InvalidData, ModelUnavailable
 from crosstune.generation.config import GenerationConfig
+from crosstune.generation.questions import room_for_answer
 from crosstune.generation.sampling import prompt_generator
 from crosstune.generation.vllm_client import Answer, Request
 from crosstune.models.chat_formats import chat_format as chat_format_named
@@ -43,12 +44,7 @@ class PromptRequests:
         self.requests = []
         for number, prompt in enumerate(prompts):
             ids = encode_prompt(self._format, self._tokenizer, prompt.messages)
-            if context is not None and len(ids) >= context:
-                raise InvalidData(
-                    f"prompt '{prompt.id}' ({prompt.language}) has {len(ids)} tokens, and the model reads {context}",
-                    hint="shorten it, or choose a model with a longer context",
-                )
-            most = config.max_new_tokens if context is None else min(config.max_new_tokens, context - len(ids))
+            most = room_for_answer(prompt.id, prompt.language, len(ids), context, config.max_new_tokens)
             # Each prompt has a seed of its own, so that no answer depends on which others are asked.
             own = {} if config.temperature is None else {"seed": prompt_generator(seed, prompt).initial_seed()}
             self.requests.append(Request(number, ids, most, settings | own))

@@ -91,7 +91,7 @@ def _put(error: Exception, protocol: str) -> tuple[str, str | None, bool]:
         hint = "make the bucket, or correct --store (or CROSSTUNE_STORE)"
     elif isinstance(error, FileNotFoundError | NotADirectoryError | FileExistsError) or status == 404:
         what, hint, may_help = f"no such place ({_line(error)})", "correct --store (or CROSSTUNE_STORE)", False
-    elif isinstance(error, NotImplementedError):
+    elif isinstance(error, NotImplementedError):  # fsspec's word for file systems that can only be read
         what, may_help = f"{protocol}:// cannot do that", False
         hint = "choose a store that can be written, such as s3://, gs://, hf://buckets/ or a folder"
     elif names & _UNREACHABLE or isinstance(error, TimeoutError):

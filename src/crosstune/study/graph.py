@@ -30,7 +30,7 @@ from crosstune.study import answering, judged, stages
 from crosstune.study.config import StudyConfig
 from crosstune.study.contamination import step_identity
 from crosstune.study.document import Location
-from crosstune.study.grid import TRAINING_SPEED, AnyCell, ApiCell, Cell, Tuning
+from crosstune.study.grid import TRAINING_SPEED, AnyCell, ApiCell, Cell, Tuning, cell_row
 from crosstune.study.needs import generation_needs, training_needs
 
 # Raised when the code of a stage changes what it writes; results of an older version are then made again.
@@ -374,31 +374,3 @@ def _report(config: StudyConfig, results: Step, study_yaml: str, missing: Sequen
             missing=tuple(missing),
         ),
     )
-
-
-def cell_row(cell: AnyCell) -> dict[str, Any]:
-    """A cell as a row of the table of configurations; `api` stands in the rows of models behind an API alone."""
-    if isinstance(cell, ApiCell):
-        return {
-            "run": cell.name,
-            "base_model": cell.model.label,
-            "instructions": "",
-            "adaptation": "none",
-            "learning_rate": None,
-            "seed": None,
-            "tuned": False,
-            "api": True,
-            **cell.axes,
-        }
-    tuning = cell.tuning
-    return {
-        "run": cell.name,
-        "base_model": cell.base_model.name,
-        "chat_format": cell.chat_format,
-        "instructions": tuning.instructions.name if tuning else "",
-        "adaptation": tuning.adaptation.name if tuning else "none",
-        "learning_rate": tuning.learning_rate if tuning else None,
-        "seed": tuning.seed if tuning else None,
-        "tuned": tuning is not None,
-        **cell.axes,
-    }

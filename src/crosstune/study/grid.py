@@ -208,3 +208,31 @@ def _api_cells(
         taken.add(model.label)
         for told, axes in settings.values():
             yield ApiCell(model.label.replace("/", "-") + _slug(axes), model, told, axes)
+
+
+def cell_row(cell: AnyCell) -> dict[str, Any]:
+    """A cell as a row of the table of configurations; `api` stands in the rows of models behind an API alone."""
+    if isinstance(cell, ApiCell):
+        return {
+            "run": cell.name,
+            "base_model": cell.model.label,
+            "instructions": "",
+            "adaptation": "none",
+            "learning_rate": None,
+            "seed": None,
+            "tuned": False,
+            "api": True,
+            **cell.axes,
+        }
+    tuning = cell.tuning
+    return {
+        "run": cell.name,
+        "base_model": cell.base_model.name,
+        "chat_format": cell.chat_format,
+        "instructions": tuning.instructions.name if tuning else "",
+        "adaptation": tuning.adaptation.name if tuning else "none",
+        "learning_rate": tuning.learning_rate if tuning else None,
+        "seed": tuning.seed if tuning else None,
+        "tuned": tuning is not None,
+        **cell.axes,
+    }

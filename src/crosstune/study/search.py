@@ -20,8 +20,8 @@ from crosstune.steps.step import Step
 from crosstune.steps.store import State, Store, require_finished
 from crosstune.study.config import StudyConfig
 from crosstune.study.document import Location
-from crosstune.study.graph import Sources, cell_row, generation_step, placed, training_step
-from crosstune.study.grid import AnyCell, Cell
+from crosstune.study.graph import Sources, generation_step, placed, training_step
+from crosstune.study.grid import AnyCell, Cell, cell_row
 from crosstune.study.probe import probe_prompts_step, probe_scorers, probe_scoring_step
 from crosstune.study.search_checks import configuration_count
 

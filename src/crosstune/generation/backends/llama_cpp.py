@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from crosstune.errors import StepFailed
+from crosstune.generation.backend import left_to_ask, not_answered
 from crosstune.generation.config import GenerationConfig
 from crosstune.generation.llama_cpp_requests import PromptRequests, Request
 from crosstune.generation.llama_cpp_server import (
@@ -72,10 +73,7 @@ def generate(
         StepFailed: the server ended, or some prompts were not answered. The other answers are in the log, and calling
             this again asks only those that are missing.
     """
-    answered = {(response.prompt_id, response.language) for response in log.read() if response.run == run}
-    left = [prompt for prompt in prompts if (prompt.id, prompt.language) not in answered]
-    done = len(prompts) - len(left)
-    on_progress(Progress(done, len(prompts), "answers"))
+    left = left_to_ask(prompts, log, run, on_progress)
     if not left:
         return
     requests = PromptRequests(left, model_folder, chat_format, config=config, seed=seed)
@@ -93,7 +91,7 @@ def generate(
             threads=threads or _threads(),
         )
         with llama_cpp_server(served, server_log) as server:
-            answers = _Answers(requests, run, log, on_progress, done=done, total=len(prompts))
+            answers = _Answers(requests, run, log, on_progress, done=len(prompts) - len(left), total=len(prompts))
             _ask(server, requests, answers, served.slots, server_log)
 
 
@@ -129,11 +127,8 @@ def _ask(server: LlamaCppServer, requests: PromptRequests, answers: "_Answers", 
         ) from end
     if failed:
         request, reason = failed[0]
-        raise StepFailed(
-            f"{len(failed)} of {answers.total} prompts were not answered; the first is '{request.prompt.id}' "
-            f"({request.prompt.language}): {reason}",
-            where="llama.cpp",
-            hint=_KEPT,
+        raise not_answered(
+            request.prompt, reason, failed=len(failed), not_asked=0, total=answers.total, where="llama.cpp"
         )
 
 
