@@ -27,13 +27,21 @@ ONE_CORE = Needs()
 
 
 class Worker:
-    """Notes each piece that it does in a file of the piece: node, process. `faults` are by piece or by node."""
+    """Notes each piece that it does in a file of the piece: node, process. `faults` are by piece or by node.
 
-    def __init__(self, folder, faults):
-        self._folder, self._faults = Path(folder), faults
+    Workers on other nodes than `after` begin once one there has begun.
+    """
+
+    def __init__(self, folder, faults, after=""):
+        self._folder, self._faults, self._after = Path(folder), faults, after
         self._node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
 
     def __call__(self, piece, on_progress):
+        if self._after and self._node != self._after:
+            until = time.monotonic() + 120
+            while not (self._folder / f"began-{self._after}").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+        (self._folder / f"began-{self._node}").touch()
         with (self._folder / f"tried-{piece}.txt").open("a") as file:
             file.write(f"{self._node} {os.getpid()}\n")
         tries = len((self._folder / f"tried-{piece}.txt").read_text().splitlines())
@@ -49,9 +57,9 @@ class Worker:
 
 @pytest.fixture
 def do(ray_cluster, tmp_path):
-    def run(pieces, faults=None, *, needs=ONE_CORE, workers=None, **options):
+    def run(pieces, faults=None, *, after="", needs=ONE_CORE, workers=None, **options):
         pool = Pool(tmp_path / "work", Cluster(address=ray_cluster.address, **options), needs, workers)
-        make = partial(Worker, tmp_path, faults or {})
+        make = partial(Worker, tmp_path, faults or {}, after)
         return list(do_on_cluster(pieces, make, lambda piece, progress: None, pool=pool))
 
     return run
@@ -84,7 +92,7 @@ def test_a_node_that_fails_at_everything_is_left_out_and_its_pieces_are_done_els
     do, ray_cluster, tmp_path, caplog
 ):
     bad = ray_cluster.list_all_nodes()[-1].node_id
-    endings = do(range(8), {bad: ModelUnavailable("its GPU is broken")})
+    endings = do(range(8), {bad: ModelUnavailable("its GPU is broken")}, after=bad)
     assert sorted(ending.piece for ending in endings if isinstance(ending, Done)) == list(range(8))
     there = [piece for piece in range(8) for node, _ in tried(tmp_path, piece) if node == bad]
     assert len(there) == 1  # after that it took no more, and handed none back while others were at work
