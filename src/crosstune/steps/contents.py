@@ -4,7 +4,9 @@ Files of another size are found whenever a step is looked up (`Store.damage`). A
 takes time, so it is done for what is about to be built on or handed out, once a run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from crosstune.steps.step import Step, in_order
 from crosstune.steps.store import MANIFEST, State, Store
@@ -24,6 +26,18 @@ def content_damage(step: Step, store: Store) -> str | None:
                 return f"{name} has other content than when it was finished"
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
+    return None
+
+
+def difference(path: Path, facts: Mapping[str, Any]) -> str | None:
+    """How a file differs from what is written of it (`bytes`, perhaps `sha256`), or None."""
+    if not path.is_file():
+        return "is missing"
+    size = path.stat().st_size
+    if size != facts["bytes"]:
+        return f"has {size} bytes instead of {facts['bytes']}"
+    if "sha256" in facts and file_digest(path, read_again=True) != facts["sha256"]:
+        return "has other content than when it was finished"
     return None
 
 

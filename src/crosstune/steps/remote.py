@@ -20,11 +20,11 @@ from uuid import uuid4
 from crosstune.errors import DamagedInStore, StoreUnavailable
 from crosstune.progress import OnProgress
 from crosstune.steps.byte_progress import ByteProgress
-from crosstune.steps.remote_files import RemoteFiles
+from crosstune.steps.contents import difference
+from crosstune.steps.remote_files import RemoteFiles, is_below
 from crosstune.steps.step import Step
 from crosstune.steps.store import MANIFEST_KEYS
 from crosstune.storage.atomic import make_folder
-from crosstune.storage.digests import file_digest
 
 _STORE = "store.json"
 _LISTED_FROM = 8
@@ -192,7 +192,7 @@ class RemoteStore:
         progress = ByteProgress(sum(facts["bytes"] for facts in wanted.values()), f"fetching {step.kind}", on_progress)
         for name, facts in wanted.items():
             target = folder / name
-            if _difference(target, facts) is not None:
+            if difference(target, facts) is not None:
                 make_folder(target.parent)
                 wrong = self._fetch_file(f"{below}/{name}", target, facts, progress)
                 if wrong is not None:
@@ -208,7 +208,7 @@ class RemoteStore:
         torn = target.with_name(f".{target.name}.tmp")
         wrong: str | None = None
         for _ in range(2):  # what arrives wrong may be whole where it comes from
-            wrong = _difference(torn, facts) if self._files.get(name, torn, progress) else "is missing"
+            wrong = difference(torn, facts) if self._files.get(name, torn, progress) else "is missing"
             if wrong is None:
                 torn.replace(target)
                 return None
@@ -230,18 +230,6 @@ def _manifest_name(step: Step) -> str:
     return f"manifests/{step.kind}/{step.fingerprint}.json"
 
 
-def _difference(path: Path, facts: Mapping[str, Any]) -> str | None:
-    """How a file differs from what a manifest says of it, or None."""
-    if not path.is_file():
-        return "is missing"
-    size = path.stat().st_size
-    if size != facts["bytes"]:
-        return f"has {size} bytes instead of {facts['bytes']}"
-    if "sha256" in facts and file_digest(path, read_again=True) != facts["sha256"]:
-        return "has other content than when it was finished"
-    return None
-
-
 def _whole(content: bytes, step: Step) -> dict[str, Any] | None:
     """A manifest that can be used, or None; others may write to a store, so it is looked at closely."""
     try:
@@ -251,18 +239,12 @@ def _whole(content: bytes, step: Step) -> dict[str, Any] | None:
             and "damaged" not in manifest
             and manifest["fingerprint"] == step.fingerprint
             and all(manifest[name] == value for name, value in step.identity.items())
-            and _is_below(manifest["files_at"])
+            and is_below(manifest["files_at"])
             and float(manifest["seconds"]) >= 0
             and all(isinstance(manifest[name], str) for name in ("started", "finished"))
             and all(isinstance(value, str) for value in manifest.get("unsettled_inputs", {}).values())
-            and all(_is_below(name) and facts["bytes"] >= 0 for name, facts in manifest["files"].items())
+            and all(is_below(name) and facts["bytes"] >= 0 for name, facts in manifest["files"].items())
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return manifest if is_whole else None
-
-
-def _is_below(name: str) -> bool:
-    """Whether a relative path stays where it starts."""
-    path = PurePosixPath(name)
-    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\\" not in name

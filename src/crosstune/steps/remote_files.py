@@ -6,9 +6,9 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from crosstune.errors import InvalidStudy, StoreUnavailable
@@ -49,6 +49,12 @@ def checked_url(text: str) -> str:
     if not text.strip() or (not is_url and re.match(r"[A-Za-z0-9+.]{2,}:", text)):
         raise InvalidStudy(f"'{text}' is neither a URL nor a folder", hint="give protocol://bucket/prefix")
     return f"file://{(Path(rest) if is_url else Path(text)).expanduser().absolute()}".rstrip("/")
+
+
+def is_below(name: str) -> bool:
+    """Whether a relative path stays where it starts."""
+    path = PurePosixPath(name)
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
 class RemoteFiles:
@@ -175,14 +181,24 @@ class RemoteFiles:
         listed = self._do("read", lambda: self._system.find(self._path(folder), detail=True), absent={})
         return {str(path).partition(f"/{folder}/")[2]: int(facts["size"] or 0) for path, facts in listed.items()}
 
-    def put(self, source: Path, name: str, progress: ByteProgress) -> None:
+    def put(self, source: Path, name: str, progress: ByteProgress, *, is_wanted_only: bool = False) -> None:
         """Uploads a file.
+
+        Args:
+            source: the file here.
+            name: its path there.
+            progress: told how far it is.
+            is_wanted_only: whether one can do without: then it is not tried again.
 
         Raises:
             StoreUnavailable: it cannot be written.
         """
         path = self._path(name)
-        self._do("written", lambda: self._system.put_file(str(source), path, callback=progress.of_file()))
+
+        def put() -> None:
+            self._system.put_file(str(source), path, callback=progress.of_file())
+
+        self._do("written", put, is_wanted_only=is_wanted_only)
 
     def get(self, name: str, target: Path, progress: ByteProgress) -> bool:
         """Downloads a file.
@@ -207,8 +223,25 @@ class RemoteFiles:
                 os.fsync(file.fileno())
         return is_there
 
-    def write(self, name: str, content: Mapping[str, Any]) -> None:
+    def remove(self, names: Collection[str]) -> None:
+        """Removes files; of those that are gone already it says nothing. One try is enough.
+
+        Args:
+            names: their paths.
+
+        Raises:
+            StoreUnavailable: they cannot be removed.
+        """
+        for path in map(self._path, names):
+            self._do("written", partial(self._system.rm_file, path), absent=(), is_wanted_only=True)
+
+    def write(self, name: str, content: Mapping[str, Any], *, is_wanted_only: bool = False) -> None:
         """Writes a file of JSON.
+
+        Args:
+            name: its path.
+            content: what it holds.
+            is_wanted_only: whether one can do without: then it is not tried again.
 
         Raises:
             StoreUnavailable: it cannot be written.
@@ -217,4 +250,4 @@ class RemoteFiles:
             json.dump(content, file, ensure_ascii=False, indent=1)
             file.flush()
             path = self._path(name)
-            self._do("written", lambda: self._system.put_file(file.name, path))
+            self._do("written", lambda: self._system.put_file(file.name, path), is_wanted_only=is_wanted_only)

@@ -2,9 +2,11 @@
 
     <root>/.fetched/<kind>/<hash8>-<upload>/     a finished step on its way here, renamed into place when it is whole
     <root>/.parts/<kind>/<hash8>-<upload>/       those files of one that were needed, such as a curve without a model
+    <root>/.snapshots/<kind>/<hash8>/<any>/      what an unfinished step has written, on its way to the store or from it
 
 A step is finished when a copy of it is whole, here or there. Of two copies the one here counts, unless it is to be
-taken up again and the other is not. Inside a step everything is as without a store: what grows, grows here.
+taken up again and the other is not. Inside a step everything is as without a store: what grows, grows here, and copies
+of it are taken now and then for another machine to go on from.
 """
 
 import json
@@ -12,16 +14,18 @@ import logging
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from crosstune.errors import StoreUnavailable
 from crosstune.progress import OnProgress, Progress, ignore_progress
 from crosstune.steps.contents import content_damage
 from crosstune.steps.remote import RemoteStore
+from crosstune.steps.snapshots import Snapshot, Snapshots
 from crosstune.steps.step import Step
 from crosstune.steps.store import MANIFEST, Explanation, State, Store
 from crosstune.storage.atomic import make_folder, storage_errors, sync_folder, write_atomic
@@ -47,6 +51,7 @@ class SharedStore(Store):
         """
         super().__init__(root, environment)
         self.remote = remote
+        self._snapshots = Snapshots(remote.url)
 
     def _copy(self, step: Step) -> _Copy | None:
         is_here = self.damage(step) is None
@@ -67,8 +72,10 @@ class SharedStore(Store):
         return there
 
     def state(self, step: Step) -> State:
-        """Whether a step is finished, here or there, interrupted here, or new."""
-        return State.FINISHED if self._copy(step) is not None else super().state(step)
+        """Whether a step is finished, here or there, under way or interrupted somewhere, or new."""
+        if self._copy(step) is not None:
+            return State.FINISHED
+        return State.PARTIAL if self._snapshots.has(step) else super().state(step)
 
     def current(self, step: Step) -> dict[str, Any] | None:
         """The manifest of a finished step wherever it lies, or None."""
@@ -90,8 +97,10 @@ class SharedStore(Store):
         Raises:
             StoreUnavailable: it cannot be read, and is not asked again.
         """
+        steps = list(steps)
         with suppress(StoreUnavailable) if again else nullcontext():
             self.remote.look(steps, again=again)
+        self._snapshots.look(steps)
 
     def open(self, step: Step, on_progress: OnProgress = ignore_progress, *, only: Sequence[str] | None = None) -> Path:
         """The folder of a finished step, fetched when it lies in the store alone.
@@ -147,6 +156,48 @@ class SharedStore(Store):
             sync_folder(folder.parent)
         self._listed.pop(step.kind, None)
 
+    def take_up(self, step: Step, on_progress: OnProgress = ignore_progress) -> None:
+        """Brings what another machine has written of an unfinished step, unless what is here is newer.
+
+        Args:
+            step: the step. Its lock must be held.
+            on_progress: told how far it is.
+
+        Raises:
+            StorageFailure: it cannot be written here.
+        """
+        if self._copy(step) is not None or not self._snapshots.has(step):
+            return
+        partial, beside = self.partial_folder(step), self._snapshot_folder(step)
+        try:
+            snapshot = self._snapshots.read(step)
+            if snapshot is None or (partial.is_dir() and _is_newer(partial, snapshot)):
+                return
+            is_whole = self._snapshots.fetch(snapshot, beside, on_progress)
+            if is_whole:
+                with storage_errors(partial):
+                    if partial.exists():
+                        shutil.rmtree(partial)
+                    make_folder(partial.parent)
+                    beside.rename(partial)
+                    sync_folder(partial.parent)
+            else:
+                logger.warning("what %s had done on %s is damaged in the store", step, snapshot.by[0])
+        except StoreUnavailable as error:
+            logger.warning("what %s had done elsewhere cannot be fetched: %s", step, error)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def kept(self, step: Step, folder: Path) -> AbstractContextManager[object]:
+        """While entered, what a step writes to its folder is copied to the store now and then."""
+        return self._snapshots.keeper(step, folder, self._snapshot_folder(step))
+
+    def _snapshot_folder(self, step: Step) -> Path:
+        """A new folder, and none of those that were left by a kill. The lock of the step must be held."""
+        folder = self.root / ".snapshots" / step.kind / step.fingerprint[:8]
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder / uuid4().hex[:8]
+
     def is_unsent(self, step: Step) -> bool:
         """Whether a step is finished here and the store has no copy that is as good."""
         if self.damage(step) is not None:
@@ -185,6 +236,8 @@ class SharedStore(Store):
             logger.warning("%s is not uploaded: %s", step, wrong)
             return
         self.remote.push(step, self.folder(step), manifest, super().again(step), on_progress)
+        if self._snapshots.has(step):
+            self._snapshots.remove(step)
 
     def send_missing(self, steps: Iterable[Step], on_progress: Callable[[Step, Progress], None]) -> None:
         """Uploads what could not be uploaded when it was finished.
@@ -211,10 +264,30 @@ class SharedStore(Store):
 
     def explain(self, step: Step) -> Explanation:
         """Why a step would run, or why not."""
-        if self._copy(step) is not _Copy.THERE:
+        found = self._copy(step)
+        if found is None and self._snapshots.has(step) and not self.partial_folder(step).is_dir():
+            return Explanation(step, State.PARTIAL, (self._snapshot_told(step),))
+        if found is not _Copy.THERE:
             return super().explain(step)
         there = self.remote.manifest(step) or {}
         reasons = [f"finished in {there['seconds']:.0f} s, {there['started']}; in {self.remote.url}"]
         if (why := there.get("again")) is not None:
             reasons.append(f"is taken up again by the next run: {why}")
         return Explanation(step, State.FINISHED, tuple(reasons))
+
+    def _snapshot_told(self, step: Step) -> str:
+        with suppress(StoreUnavailable):
+            snapshot = self._snapshots.read(step)
+            if snapshot is not None:
+                return (
+                    f"under way or interrupted on {snapshot.by[0]}; in {self.remote.url} as it was at {snapshot.saved}"
+                )
+        return f"under way or interrupted elsewhere; {self.remote.url} holds what it had written"
+
+
+def _is_newer(folder: Path, snapshot: Snapshot) -> bool:
+    """Whether what is here is newer than a snapshot, or what that was taken of."""
+    if snapshot.by == (socket.gethostname(), str(folder)):
+        return True
+    newest = max((path.stat().st_mtime for path in folder.rglob("*") if path.is_file()), default=0.0)
+    return newest >= snapshot.saved.timestamp()

@@ -19,11 +19,13 @@ class Workspace:
         out: the folder to write to. After a crash it still holds what the interrupted try had written.
         inputs: the finished folders of the steps it builds on, by the names that the step gave them.
         on_progress: told how far the work is.
+        earlier: the finished folder of its `Step.earlier`; None without one, or where that cannot be had.
     """
 
     out: Path
     inputs: Mapping[str, Path]
     on_progress: OnProgress
+    earlier: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Step:
         together: how it shares its work, where it can; not part of its identity.
         reads: of inputs of which it does not read all, the names of the files that it reads; not part of its identity.
             Only these are brought where the input lies elsewhere.
+        earlier: a finished step that has done a part of this one's work, to go on from. The result is the same with and
+            without, so it is not part of its identity, and not waited for.
     """
 
     kind: str
@@ -88,6 +92,7 @@ class Step:
     needs: Needs = Needs()
     together: Together | None = None
     reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    earlier: "Step | None" = None
 
     @cached_property
     def identity(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -35,7 +35,7 @@ AGAIN = "again.json"
 """A file that a finished step leaves when a later run may better its result, as when an endpoint failed: `{"why": …}`.
 The step is then taken up again, with what it had written, and so is all that builds on it."""
 MANIFEST_KEYS = {"kind", "version", "config", "inputs", "fingerprint", "files", "started", "seconds"}
-_DIGEST_UP_TO_BYTES = 64 << 20
+DIGEST_UP_TO_BYTES = 64 << 20
 """Larger files (weights) are recorded by size alone: reading 26 GB again to hash them would cost a minute a step."""
 
 
@@ -124,6 +124,13 @@ class Store:
 
     def send(self, step: Step, on_progress: OnProgress = ignore_progress, *, must: bool = False) -> None:
         """Has others see a finished step, where that takes more than to have written it. Its lock must be held."""
+
+    def take_up(self, step: Step, on_progress: OnProgress = ignore_progress) -> None:
+        """Brings what another machine has written of an unfinished step, where that is known. Its lock must be held."""
+
+    def kept(self, step: Step, folder: Path) -> AbstractContextManager[object]:
+        """While entered, what a step writes to its folder is kept elsewhere too, where there is such a place."""
+        return nullcontext()
 
     def damage(self, step: Step) -> str | None:
         """None for a finished step whose files are all there; else what is wrong, `not finished` included."""
@@ -221,7 +228,7 @@ class Store:
                 os.fsync(file.fileno())
             name = path.relative_to(partial).as_posix()
             files[name] = {"bytes": size}
-            if size <= _DIGEST_UP_TO_BYTES:
+            if size <= DIGEST_UP_TO_BYTES:
                 files[name]["sha256"] = file_digest(path)  # type: ignore[assignment]
         manifest = {
             "format": 1,

@@ -111,7 +111,7 @@ def build_graph(
     missing: Sequence[str] = (),
     is_judged: bool = True,
     sources: Sources | None = None,
-    starts: Mapping[str, Path] | None = None,
+    starts: Mapping[str, Step] | None = None,
     race: Sequence[Mapping[str, Any]] | None = None,
 ) -> StudyGraph:
     """The steps that answer a study.
@@ -125,7 +125,7 @@ def build_graph(
         missing: a sentence for each configuration that is left out because it failed, for the report.
         is_judged: whether the study's judge is asked, if it has one.
         sources: what the cells are made of, if it is known already.
-        starts: by name of a cell, the results of an earlier part of its training, to go on from.
+        starts: by name of a cell, an earlier part of its training, to go on from.
         race: how the configurations did on the way (`analysis.pruning.PRUNED_SCHEMA`), where some were left out early;
             None where there was no such search.
 
@@ -141,8 +141,8 @@ def build_graph(
         training = None
         if isinstance(cell, Cell) and cell.tuning is not None:
             data = instructions[cell.tuning.instructions.model_dump_json()]
-            start = (starts or {}).get(cell.name)
-            training = training_step(cell, cell.tuning, models[cell.base_model], data, start=start)
+            earlier = (starts or {}).get(cell.name)
+            training = training_step(cell, cell.tuning, models[cell.base_model], data, earlier=earlier)
         if isinstance(cell, ApiCell):
             generation = _generation_over_api(cell, prompts)
         else:
@@ -208,7 +208,7 @@ def training_step(
     instructions: Step,
     *,
     stop_at: int | None = None,
-    start: Path | None = None,
+    earlier: Step | None = None,
 ) -> Step:
     """Tunes a cell's model.
 
@@ -218,8 +218,7 @@ def training_step(
         model: identity of its base model.
         instructions: the step of its data.
         stop_at: updates after which to stop; None: all.
-        start: results of an earlier part of the same training. The result is the same with and without, so it is no
-            part of the step's identity.
+        earlier: a part of the same training, which this one goes on from.
     """
     return Step(
         kind="training",
@@ -235,8 +234,9 @@ def training_step(
             **({"stop_at": stop_at} if stop_at is not None else {}),
         },
         inputs={"instructions": instructions},
-        run=partial(stages.tune, cell=cell, tuning=tuning, stop_at=stop_at, start=start),
+        run=partial(stages.tune, cell=cell, tuning=tuning, stop_at=stop_at),
         needs=training_needs(cell, tuning),
+        earlier=earlier,
     )
 
 

@@ -64,7 +64,7 @@ class Search:
         cells: those that are still in it, and those that are never left out; in the order of the grid.
         rungs: the steps of every rung that was reached.
         rows: how configurations did, of each rung that is decided (`analysis.pruning.PRUNED_SCHEMA`).
-        starts: by name of a cell, where the training up to its last rung lies.
+        starts: by name of a cell, its training up to its last rung.
         is_decided: whether the last rung is decided: `cells` are to be tuned to the end.
         failed: what could not be finished; the configurations are in `cells` no more.
         error: why not, of the first.
@@ -73,7 +73,7 @@ class Search:
     cells: tuple[AnyCell, ...]
     rungs: tuple[tuple[RungSteps, ...], ...]
     rows: tuple[dict[str, Any], ...]
-    starts: Mapping[str, Path]
+    starts: Mapping[str, Step]
     is_decided: bool
     failed: tuple[RungSteps, ...] = ()
     error: StepFailed | None = None
@@ -117,12 +117,12 @@ def search(
     racing = entrants
     rungs: list[tuple[RungSteps, ...]] = []
     rows: list[dict[str, Any]] = []
-    starts: dict[str, Path] = {}
+    starts: dict[str, Step] = {}
     failed: list[RungSteps] = []
     error: StepFailed | None = None
     is_decided = False
     for number in range(len(config.search.rungs)):
-        rung = tuple(steps_of(cell, number, start=starts.get(cell.name)) for cell in racing)
+        rung = tuple(steps_of(cell, number, earlier=starts.get(cell.name)) for cell in racing)
         rungs.append(rung)
         store.look(steps.scoring for steps in rung)
         pending = [steps.scoring for steps in rung if store.state(steps.scoring) is not State.FINISHED]
@@ -142,7 +142,7 @@ def search(
         rows += [_row(number + 1, updates, standing, runs[standing.configuration], config) for standing in standings]
         going = {name for standing in standings if standing.goes_on for name in runs[standing.configuration]}
         racing = [cell for cell in racing if cell.name in going]
-        starts = {steps.cell.name: store.folder(steps.training) for steps in rung if steps.cell.name in going}
+        starts = {steps.cell.name: steps.training for steps in rung if steps.cell.name in going}
         is_decided = number + 1 == len(config.search.rungs)
     out = {cell.name for cell in entrants} - {cell.name for cell in racing}
     left = tuple(cell for cell in cells if cell.name not in out)
@@ -157,14 +157,14 @@ def _rung_steps(
     sources: Sources,
     probe: Step,
     scorers: Mapping[str, Mapping[str, object]],
-    start: Path | None,
+    earlier: Step | None,
 ) -> RungSteps:
     assert cell.tuning is not None
     reached = (0, *config.search.updates(cell.tuning.config.max_steps))
     updates = reached[number + 1]
     model = sources.models[cell.base_model]
     data = sources.instructions[cell.tuning.instructions.model_dump_json()]
-    training = training_step(cell, cell.tuning, model, data, stop_at=updates, start=start)
+    training = training_step(cell, cell.tuning, model, data, stop_at=updates, earlier=earlier)
     tokens = min(config.search.probe.max_new_tokens, cell.generation.max_new_tokens)
     asked = replace(cell, generation=cell.generation.model_copy(update={"max_new_tokens": tokens}))
     name = f"{cell.name}_to{updates}"

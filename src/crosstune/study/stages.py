@@ -80,10 +80,8 @@ def write_prompts(workspace: Workspace, *, config: PromptsConfig, base: Path, id
     write_table(workspace.out / "prompts.parquet", Prompt, prompts)
 
 
-def tune(
-    workspace: Workspace, *, cell: Cell, tuning: Tuning, stop_at: int | None = None, start: Path | None = None
-) -> None:
-    """Tunes the cell's base model, or a part of the way: to the update `stop_at`, from where the part `start` ended."""
+def tune(workspace: Workspace, *, cell: Cell, tuning: Tuning, stop_at: int | None = None) -> None:
+    """Tunes the cell's base model, or a part of the way: to the update `stop_at`; from where an earlier part ended."""
     from crosstune.models.prepare import prepare
     from crosstune.storage.tables import read_table
     from crosstune.training.train import is_trained, remove_scratch, train
@@ -106,7 +104,7 @@ def tune(
             base_model_name=cell.base_model.location if cell.base_model.kind == "hub" else None,
             base_model_revision=cell.base_model.revision,
             stop_at=stop_at,
-            start_from=start,
+            start_from=workspace.earlier,
         )
 
 

@@ -10,6 +10,7 @@ from crosstune.steps.events import Advanced, Event, Failed, OnEvent
 from crosstune.steps.executors import Executor
 from crosstune.steps.remote import RemoteStore
 from crosstune.steps.shared import SharedStore
+from crosstune.steps.snapshots import seconds_between
 from crosstune.steps.step import Step, in_order
 from crosstune.steps.store import Store
 from crosstune.study.environment import environment
@@ -28,11 +29,12 @@ def open_store(root: Path, url: str | None) -> Store:
         url: of the store that machines share; None: `$CROSSTUNE_STORE`, else there is none.
 
     Raises:
-        InvalidStudy: it cannot be the URL of a store.
+        InvalidStudy: it cannot be the URL of a store, or `$CROSSTUNE_SNAPSHOT_SECONDS` is no number.
     """
     url = url if url is not None else os.environ.get("CROSSTUNE_STORE") or None
     if url is None:
         return Store(root, environment)
+    seconds_between()  # says now what is wrong with it
     return SharedStore(root, environment, remote=RemoteStore(url))
 
 

@@ -255,7 +255,7 @@ class Driver:
                 "%s: %s; it is tried again%s from what it had written (%d of %d)",
                 step,
                 what,
-                ", on the same machine" if isinstance(self._store, SharedStore) else "",
+                ", elsewhere from its last snapshot" if isinstance(self._store, SharedStore) else "",
                 len(lost),
                 retries,
             )

@@ -1,13 +1,17 @@
 """What every executor does with one step, wherever it runs."""
 
+import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
-from crosstune.errors import CrosstuneError, StepFailed
-from crosstune.progress import Progress
+from crosstune.errors import CrosstuneError, StepFailed, StoreUnavailable
+from crosstune.progress import OnProgress, Progress
 from crosstune.steps.events import Advanced, Finished, Found, OnEvent, Started, Waiting
 from crosstune.steps.step import Step, Workspace
 from crosstune.steps.store import State, Store
+
+logger = logging.getLogger(__name__)
 
 
 def is_settled(step: Step, store: Store) -> bool:
@@ -42,6 +46,7 @@ def finish(step: Step, store: Store, on_event: OnEvent, *, must_send: bool = Fal
         return
     with store.lock(step, on_wait=lambda holder: on_event(Waiting(step, holder))):
         store.look([step], again=True)  # another machine may have finished it meanwhile
+        store.take_up(step, on_progress)
         state = store.state(step)
         if state is State.FINISHED and store.again(step) is not None:
             store.fetch(step, on_progress)
@@ -57,10 +62,26 @@ def finish(step: Step, store: Store, on_event: OnEvent, *, must_send: bool = Fal
         inputs = {
             name: store.open(other, on_progress, only=step.reads.get(name)) for name, other in step.inputs.items()
         }
-        with store.writing(step, spent=begun or 0.0) as out:
-            step.run(Workspace(out=out, inputs=inputs, on_progress=on_progress))
+        earlier = _earlier(step, store, on_progress)
+        with store.writing(step, spent=begun or 0.0) as out, store.kept(step, out):
+            step.run(Workspace(out=out, inputs=inputs, on_progress=on_progress, earlier=earlier))
         store.send(step, on_progress, must=must_send)
         on_event(Finished(step, time.monotonic() - started))
+
+
+def _earlier(step: Step, store: Store, on_progress: OnProgress) -> Path | None:
+    """The folder of what a step goes on from, where it can be had: the step takes longer without, and ends the same."""
+    if step.earlier is None:
+        return None
+    try:
+        store.look([step.earlier])
+        if store.state(step.earlier) is State.FINISHED:
+            return store.open(step.earlier, on_progress)
+        why = f"{step.earlier} is not there any more"
+    except StoreUnavailable as error:
+        why = str(error)
+    logger.warning("%s is done from its beginning: %s", step, why)
+    return None
 
 
 def forget_frames(error: BaseException | None) -> None:

@@ -53,10 +53,14 @@ def work_together(group: Sequence[Step], store: Store, on_event: OnEvent) -> Map
         assert shared is not None
         started = time.monotonic()
         for step in steps:
+            store.take_up(step, _teller(step, on_event))
             on_event(Started(step, resumed=store.state(step) is State.PARTIAL))
         try:
             workspaces = [_workspace(step, store, on_event) for step in steps]
-            shared.run(workspaces, [step.together.subject for step in steps if step.together is not None])
+            with ExitStack() as kept:
+                for step, workspace in zip(steps, workspaces, strict=True):
+                    kept.enter_context(store.kept(step, workspace.out))
+                shared.run(workspaces, [step.together.subject for step in steps if step.together is not None])
         except StorageFailure:
             raise
         except CrosstuneError as error:
