@@ -7,10 +7,12 @@ import pytest
 from crosstune.errors import StoreUnavailable
 from crosstune.steps import remote_files
 from crosstune.steps.executors import local
+from crosstune.steps.keeper import Keeper, Kept
 from crosstune.steps.remote import RemoteStore
 from crosstune.steps.shared import SharedStore
 from crosstune.steps.step import Step
 from crosstune.steps.store import State, Store, require_finished
+from crosstune.steps.work import Work
 
 moto_server = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
@@ -80,6 +82,31 @@ def test_a_large_file_goes_in_parts_and_is_told_of(tmp_path, monkeypatch):
     assert told[-1].done == told[-1].total == 11
     folder = SharedStore(tmp_path / "two", remote=RemoteStore("s3://bucket/large")).open(one)
     assert (folder / "model" / "weights.bin").stat().st_size == 11_520_000
+
+
+def test_what_an_unfinished_step_has_written_goes_through_a_bucket(tmp_path):
+    url = "s3://bucket/under way"
+    one, two = (SharedStore(tmp_path / name, remote=RemoteStore(url)) for name in ("one", "two"))
+    folder = one.begin(step())
+    (folder / "model").mkdir()
+    (folder / "model" / "weights.bin").write_bytes(b"half")
+    kept = Kept(step(), folder, tmp_path / "beside", Work(tmp_path / "work.json", 5.0))
+    keeper = Keeper(url, [kept])
+    assert keeper.take(kept)
+    (folder / "model" / "weights.bin").write_bytes(b"more than half")
+    assert keeper.take(kept)
+    system = s3fs.S3FileSystem()
+    assert len(system.find("bucket/under way/under-way")) == 3  # a manifest, step.json, and the weights once
+    two.look([step()])
+    assert two.state(step()) is State.PARTIAL
+    two.take_up(step())
+    assert (two.partial_folder(step()) / "model" / "weights.bin").read_bytes() == b"more than half"
+    local.execute([step()], two, lambda event: None)
+    system.invalidate_cache()
+    assert system.find("bucket/under way/under-way") == []
+    third = SharedStore(tmp_path / "three", remote=RemoteStore(url))
+    third.look([step()])
+    assert third.state(step()) is State.FINISHED
 
 
 def test_an_object_that_is_gone_is_damage(tmp_path):

@@ -90,6 +90,25 @@ def test_a_part_that_is_killed_goes_on_from_the_farthest_checkpoint(tmp_path: Pa
     assert_same_weights(whole, last)
 
 
+def test_on_a_machine_with_its_models_elsewhere_it_goes_on_too(
+    tmp_path: Path, llama_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path / "whole", llama_folder)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "one" / "out", llama_folder, on_progress=kill_at(5))
+    shutil.copytree(tmp_path / "one" / "out", tmp_path / "two" / "out")
+    there = tmp_path / "two" / "cache" / llama_folder.name
+    shutil.copytree(llama_folder, there)
+    assert run(tmp_path / "two" / "out", there)[0] == 3
+    assert_same_weights(tmp_path / "whole", tmp_path / "two" / "out")
+    # Another model of that name is another training, and that its checkpoints are of no use is said.
+    config = json.loads((there / "config.json").read_text())
+    (there / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
+    assert not caplog.records
+    assert run(tmp_path / "one" / "out", there)[0] == 0
+    assert "the training starts from its beginning" in caplog.text
+
+
 def test_a_part_that_is_killed_after_its_last_checkpoint_gives_the_same(
     tmp_path: Path, llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,8 +5,8 @@
         manifests/<kind>/<fingerprint>.json          written last; says where the files are as `files_at`
         <kind>/<name>-<hash8>/<upload>/<file>        written once, never changed
 
-Nothing is ever deleted, and only manifests are ever replaced: so two that upload the same step at once, or one that
-reads while another uploads, never mix their files. A manifest that was found wrong says so (`damaged`).
+Nothing of these is ever deleted, and only manifests are ever replaced: so two that upload the same step at once, or one
+that reads while another uploads, never mix their files. A manifest that was found wrong says so (`damaged`).
 """
 
 import hashlib
@@ -50,6 +50,11 @@ class RemoteStore:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_files": self._files, "_known": {}, "_is_optional": False, "_identity": None}
+
+    @property
+    def files(self) -> RemoteFiles:
+        """Its files."""
+        return self._files
 
     @property
     def url(self) -> str:

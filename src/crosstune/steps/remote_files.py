@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -224,7 +225,7 @@ class RemoteFiles:
         return is_there
 
     def remove(self, names: Collection[str]) -> None:
-        """Removes files; of those that are gone already it says nothing. One try is enough.
+        """Removes files, and folders that are empty then; of what is gone already it says nothing. One try is enough.
 
         Args:
             names: their paths.
@@ -234,6 +235,9 @@ class RemoteFiles:
         """
         for path in map(self._path, names):
             self._do("written", partial(self._system.rm_file, path), absent=(), is_wanted_only=True)
+            if self.url.startswith("file:"):
+                with suppress(OSError):
+                    Path(path).parent.rmdir()
 
     def write(self, name: str, content: Mapping[str, Any], *, is_wanted_only: bool = False) -> None:
         """Writes a file of JSON.

@@ -2,7 +2,8 @@
 
     <root>/.fetched/<kind>/<hash8>-<upload>/     a finished step on its way here, renamed into place when it is whole
     <root>/.parts/<kind>/<hash8>-<upload>/       those files of one that were needed, such as a curve without a model
-    <root>/.snapshots/<kind>/<hash8>/<any>/      what an unfinished step has written, on its way to the store or from it
+    <root>/.snapshots/<kind>/<hash8>.json        how much work an unfinished step holds
+    <root>/.snapshots/<kind>/<hash8>/<any>/      what it has written, on its way to the store or from it
 
 A step is finished when a copy of it is whole, here or there. Of two copies the one here counts, unless it is to be
 taken up again and the other is not. Inside a step everything is as without a store: what grows, grows here, and copies
@@ -13,21 +14,24 @@ import json
 import logging
 import shutil
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from crosstune.errors import StoreUnavailable
+from crosstune.errors import DamagedInStore, StorageFailure, StoreUnavailable
 from crosstune.progress import OnProgress, Progress, ignore_progress
 from crosstune.steps.contents import content_damage
+from crosstune.steps.keeper import Keeper, Kept
 from crosstune.steps.remote import RemoteStore
-from crosstune.steps.snapshots import Snapshot, Snapshots
+from crosstune.steps.snapshots import Snapshots
 from crosstune.steps.step import Step
 from crosstune.steps.store import MANIFEST, Explanation, State, Store
+from crosstune.steps.work import Work, save_work, work_in
 from crosstune.storage.atomic import make_folder, storage_errors, sync_folder, write_atomic
 
 logger = logging.getLogger(__name__)
@@ -51,7 +55,8 @@ class SharedStore(Store):
         """
         super().__init__(root, environment)
         self.remote = remote
-        self._snapshots = Snapshots(remote.url)
+        self._snapshots = Snapshots(remote.files)
+        self._kept_there: set[str] = set()
 
     def _copy(self, step: Step) -> _Copy | None:
         is_here = self.damage(step) is None
@@ -100,7 +105,8 @@ class SharedStore(Store):
         steps = list(steps)
         with suppress(StoreUnavailable) if again else nullcontext():
             self.remote.look(steps, again=again)
-        self._snapshots.look(steps)
+        if not again:
+            self._snapshots.look(steps)
 
     def open(self, step: Step, on_progress: OnProgress = ignore_progress, *, only: Sequence[str] | None = None) -> Path:
         """The folder of a finished step, fetched when it lies in the store alone.
@@ -157,42 +163,70 @@ class SharedStore(Store):
         self._listed.pop(step.kind, None)
 
     def take_up(self, step: Step, on_progress: OnProgress = ignore_progress) -> None:
-        """Brings what another machine has written of an unfinished step, unless what is here is newer.
+        """Brings what another machine has written of an unfinished step, where that is farther than what is here.
+
+        Where it cannot be had, the step does without, with a warning.
 
         Args:
             step: the step. Its lock must be held.
             on_progress: told how far it is.
-
-        Raises:
-            StorageFailure: it cannot be written here.
         """
-        if self._copy(step) is not None or not self._snapshots.has(step):
+        if self._copy(step) is not None:
             return
-        partial, beside = self.partial_folder(step), self._snapshot_folder(step)
+        partial, beside = self.partial_folder(step), self._beside_unfinished(step)
+        is_resting = self.remote.is_resting  # which has been told
         try:
-            snapshot = self._snapshots.read(step)
-            if snapshot is None or (partial.is_dir() and _is_newer(partial, snapshot)):
+            here = work_in(partial, self._work_path(step)) if partial.is_dir() else -1.0
+            if here < 0:
+                self._work_path(step).unlink(missing_ok=True)  # of what somebody has removed
+            known = self._snapshots.read(step)
+            if known is not None:
+                self._kept_there.add(step.fingerprint)
+            if known is None or known.work <= here:
                 return
-            is_whole = self._snapshots.fetch(snapshot, beside, on_progress)
-            if is_whole:
-                with storage_errors(partial):
-                    if partial.exists():
-                        shutil.rmtree(partial)
-                    make_folder(partial.parent)
-                    beside.rename(partial)
-                    sync_folder(partial.parent)
-            else:
-                logger.warning("what %s had done on %s is damaged in the store", step, snapshot.by[0])
-        except StoreUnavailable as error:
-            logger.warning("what %s had done elsewhere cannot be fetched: %s", step, error)
+            snapshot = self._snapshots.fetch(step, beside, on_progress)
+            if snapshot is None:
+                return
+            if partial.exists():
+                shutil.rmtree(partial)
+            make_folder(partial.parent)
+            (beside / snapshot.id).rename(partial)
+            sync_folder(partial.parent)
+            save_work(self._work_path(step), snapshot.work)
+            self._listed.pop(step.kind, None)
+        except DamagedInStore as error:
+            logger.warning("%s; the step goes on from what is here", error)
+            self._snapshots.remove(step)
+        except (StoreUnavailable, StorageFailure, OSError, ValueError) as error:
+            if not is_resting:
+                logger.warning("what %s may have done elsewhere cannot be fetched: %s", step, error)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
-    def kept(self, step: Step, folder: Path) -> AbstractContextManager[object]:
-        """While entered, what a step writes to its folder is copied to the store now and then."""
-        return self._snapshots.keeper(step, folder, self._snapshot_folder(step))
+    @contextmanager
+    def kept(self, steps: Sequence[tuple[Step, Path]]) -> Iterator[None]:
+        """While entered, what steps write to their folders is copied to the store now and then."""
+        written = [
+            Kept(step, folder, self._beside_unfinished(step), Work(path, work_in(folder, path)))
+            for step, folder in steps
+            for path in [self._work_path(step)]
+        ]
+        try:
+            with Keeper(self.remote.url, written):
+                yield
+        finally:
+            self._kept_there.update(each.step.fingerprint for each in written if each.last is not None)
 
-    def _snapshot_folder(self, step: Step) -> Path:
+    def tidy(self, steps: Iterable[Step]) -> None:
+        """Removes snapshots of finished steps: a machine that is lost right after its last upload leaves one."""
+        for step in steps:
+            if self._snapshots.has(step) and self._copy(step) is not None:
+                self._snapshots.remove(step)
+
+    def _work_path(self, step: Step) -> Path:
+        return self.root / ".snapshots" / step.kind / f"{step.fingerprint[:8]}.json"
+
+    def _beside_unfinished(self, step: Step) -> Path:
         """A new folder, and none of those that were left by a kill. The lock of the step must be held."""
         folder = self.root / ".snapshots" / step.kind / step.fingerprint[:8]
         shutil.rmtree(folder, ignore_errors=True)
@@ -236,8 +270,10 @@ class SharedStore(Store):
             logger.warning("%s is not uploaded: %s", step, wrong)
             return
         self.remote.push(step, self.folder(step), manifest, super().again(step), on_progress)
-        if self._snapshots.has(step):
+        if step.fingerprint in self._kept_there or self._snapshots.has(step):
             self._snapshots.remove(step)
+            self._kept_there.discard(step.fingerprint)
+        self._work_path(step).unlink(missing_ok=True)
 
     def send_missing(self, steps: Iterable[Step], on_progress: Callable[[Step, Progress], None]) -> None:
         """Uploads what could not be uploaded when it was finished.
@@ -277,17 +313,8 @@ class SharedStore(Store):
 
     def _snapshot_told(self, step: Step) -> str:
         with suppress(StoreUnavailable):
-            snapshot = self._snapshots.read(step)
+            snapshot = self._snapshots.read(step, is_wanted_only=True)
             if snapshot is not None:
-                return (
-                    f"under way or interrupted on {snapshot.by[0]}; in {self.remote.url} as it was at {snapshot.saved}"
-                )
+                done = f"{timedelta(seconds=round(snapshot.work))} of work, saved at {snapshot.saved}"
+                return f"under way or interrupted on {snapshot.host}: {done}, in {self.remote.url}"
         return f"under way or interrupted elsewhere; {self.remote.url} holds what it had written"
-
-
-def _is_newer(folder: Path, snapshot: Snapshot) -> bool:
-    """Whether what is here is newer than a snapshot, or what that was taken of."""
-    if snapshot.by == (socket.gethostname(), str(folder)):
-        return True
-    newest = max((path.stat().st_mtime for path in folder.rglob("*") if path.is_file()), default=0.0)
-    return newest >= snapshot.saved.timestamp()

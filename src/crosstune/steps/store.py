@@ -128,8 +128,8 @@ class Store:
     def take_up(self, step: Step, on_progress: OnProgress = ignore_progress) -> None:
         """Brings what another machine has written of an unfinished step, where that is known. Its lock must be held."""
 
-    def kept(self, step: Step, folder: Path) -> AbstractContextManager[object]:
-        """While entered, what a step writes to its folder is kept elsewhere too, where there is such a place."""
+    def kept(self, steps: Sequence[tuple[Step, Path]]) -> AbstractContextManager[None]:
+        """While entered, what steps write to their folders is kept elsewhere too, where there is such a place."""
         return nullcontext()
 
     def damage(self, step: Step) -> str | None:

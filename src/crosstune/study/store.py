@@ -8,9 +8,9 @@ from pathlib import Path
 from crosstune.errors import DamagedInStore, StepFailed, StoreUnavailable
 from crosstune.steps.events import Advanced, Event, Failed, OnEvent
 from crosstune.steps.executors import Executor
+from crosstune.steps.keeper import seconds_between
 from crosstune.steps.remote import RemoteStore
 from crosstune.steps.shared import SharedStore
-from crosstune.steps.snapshots import seconds_between
 from crosstune.steps.step import Step, in_order
 from crosstune.steps.store import Store
 from crosstune.study.environment import environment
@@ -29,12 +29,11 @@ def open_store(root: Path, url: str | None) -> Store:
         url: of the store that machines share; None: `$CROSSTUNE_STORE`, else there is none.
 
     Raises:
-        InvalidStudy: it cannot be the URL of a store, or `$CROSSTUNE_SNAPSHOT_SECONDS` is no number.
+        InvalidStudy: it cannot be the URL of a store.
     """
     url = url if url is not None else os.environ.get("CROSSTUNE_STORE") or None
     if url is None:
         return Store(root, environment)
-    seconds_between()  # says now what is wrong with it
     return SharedStore(root, environment, remote=RemoteStore(url))
 
 
@@ -60,12 +59,15 @@ def prepare_store(store: Store, steps: Iterable[Step]) -> None:
         steps: of the study.
 
     Raises:
-        InvalidStudy: the library for it is missing.
+        InvalidStudy: the library for it is missing, or `$CROSSTUNE_SNAPSHOT_SECONDS` is no number of seconds.
         StoreUnavailable: it cannot be used.
     """
     if isinstance(store, SharedStore):
+        seconds_between()
         store.remote.prepare()
+        steps = list(steps)
         store.look(steps)
+        store.tidy(steps)
         store.remote.bear_refusals()
 
 

@@ -9,10 +9,13 @@ A checkpoint without `whole.json`, or with a file of another size, was torn by a
 """
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
 from crosstune.storage.atomic import storage_errors, write_atomic
+
+logger = logging.getLogger(__name__)
 
 _MARKER = "whole.json"
 _IDENTITY = "training.json"
@@ -111,6 +114,10 @@ def newest_whole(checkpoints: Path, identity: str) -> Path | None:
     """
     said = checkpoints / _IDENTITY
     if checkpoints.exists() and not (said.is_file() and said.read_text("utf-8") == identity):
+        if any(checkpoints.glob("checkpoint-*")):
+            logger.warning(
+                "the checkpoints are of other libraries, data or settings: the training starts from its beginning"
+            )
         with storage_errors(checkpoints):
             shutil.rmtree(checkpoints)
     if not checkpoints.exists():

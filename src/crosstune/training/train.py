@@ -32,6 +32,7 @@ from crosstune.models.memory import memory_errors, peak_memory_bytes, restart_pe
 from crosstune.progress import OnProgress, ignore_progress
 from crosstune.records import Conversation
 from crosstune.storage.atomic import storage_errors, write_atomic
+from crosstune.storage.digests import file_digest
 from crosstune.storage.tables import read_frame, write_table
 from crosstune.training.artifacts import save_model, stored_dtype
 from crosstune.training.attempts import Attempts, Result, warn_of_smaller
@@ -54,9 +55,11 @@ _NOT_IN_IDENTITY = {"save_every", "report_to", "gradient_checkpointing", "proces
 
 
 def _identity(model_folder: Path, examples: ExampleSet, **decided: Any) -> str:
-    """What a checkpoint must have been made of to be gone on with."""
+    """What a checkpoint must have been made of to be gone on with, on whatever machine."""
     weights = {path.name: path.stat().st_size for path in sorted(model_folder.glob("*.safetensors"))}
-    content = {"model": str(model_folder), "weights": weights, "examples": examples.digest, **decided}
+    # Machines keep models in different places; the last folder of a model from the hub is its commit.
+    model = {"name": model_folder.name, "config": file_digest(model_folder / "config.json"), "weights": weights}
+    content = {"model": model, "examples": examples.digest, **decided}
     return json.dumps({"sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()})
 
 

@@ -252,10 +252,10 @@ class Driver:
         retries = self._cluster.retries
         if len(lost) <= retries:
             logger.warning(
-                "%s: %s; it is tried again%s from what it had written (%d of %d)",
+                "%s: %s; it is tried again from what it had written%s (%d of %d)",
                 step,
                 what,
-                ", elsewhere from its last snapshot" if isinstance(self._store, SharedStore) else "",
+                ", on another machine from its last snapshot" if isinstance(self._store, SharedStore) else "",
                 len(lost),
                 retries,
             )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from crosstune.errors import CrosstuneError, StepFailed, StoreUnavailable
+from crosstune.errors import CrosstuneError, StepFailed, StorageFailure, StoreUnavailable
 from crosstune.progress import OnProgress, Progress
 from crosstune.steps.events import Advanced, Finished, Found, OnEvent, Started, Waiting
 from crosstune.steps.step import Step, Workspace
@@ -57,13 +57,13 @@ def finish(step: Step, store: Store, on_event: OnEvent, *, must_send: bool = Fal
             on_event(Found(step))
             return
         if begun is None:
-            on_event(Started(step, resumed=state is State.PARTIAL))
+            on_event(Started(step, resumed=store.partial_folder(step).is_dir()))
         started = time.monotonic() - (begun or 0.0)
         inputs = {
             name: store.open(other, on_progress, only=step.reads.get(name)) for name, other in step.inputs.items()
         }
         earlier = _earlier(step, store, on_progress)
-        with store.writing(step, spent=begun or 0.0) as out, store.kept(step, out):
+        with store.writing(step, spent=begun or 0.0) as out, store.kept([(step, out)]):
             step.run(Workspace(out=out, inputs=inputs, on_progress=on_progress, earlier=earlier))
         store.send(step, on_progress, must=must_send)
         on_event(Finished(step, time.monotonic() - started))
@@ -74,13 +74,12 @@ def _earlier(step: Step, store: Store, on_progress: OnProgress) -> Path | None:
     if step.earlier is None:
         return None
     try:
-        store.look([step.earlier])
         if store.state(step.earlier) is State.FINISHED:
             return store.open(step.earlier, on_progress)
         why = f"{step.earlier} is not there any more"
-    except StoreUnavailable as error:
+    except (StoreUnavailable, StorageFailure) as error:
         why = str(error)
-    logger.warning("%s is done from its beginning: %s", step, why)
+    logger.warning("%s does without what was done before: %s", step, why)
     return None
 
 

@@ -54,12 +54,10 @@ def work_together(group: Sequence[Step], store: Store, on_event: OnEvent) -> Map
         started = time.monotonic()
         for step in steps:
             store.take_up(step, _teller(step, on_event))
-            on_event(Started(step, resumed=store.state(step) is State.PARTIAL))
+            on_event(Started(step, resumed=store.partial_folder(step).is_dir()))
         try:
             workspaces = [_workspace(step, store, on_event) for step in steps]
-            with ExitStack() as kept:
-                for step, workspace in zip(steps, workspaces, strict=True):
-                    kept.enter_context(store.kept(step, workspace.out))
+            with store.kept([(step, space.out) for step, space in zip(steps, workspaces, strict=True)]):
                 shared.run(workspaces, [step.together.subject for step in steps if step.together is not None])
         except StorageFailure:
             raise
