@@ -13,7 +13,7 @@ help:
 	@echo "make test    the test suite"
 	@echo "make chaos   kills studies and nodes of a cluster again and again, and looks whether anything is lost"
 	@echo "make check   lint, types, layers"
-	@echo "make bench   speed, side by side with what else one would run, about half an hour on two cores; ends with one table"
+	@echo "make bench   speed, side by side with what else one would run, about forty minutes on two cores; ends with one table"
 	@echo "make smoke   a study of about a minute"
 	@echo "make schema  writes the JSON Schema of the study file again"
 

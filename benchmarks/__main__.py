@@ -1,10 +1,10 @@
 """Runs the benchmarks, each in a process of its own, and prints one table of what they found.
 
-python -m benchmarks                          the usual ones: some 25 minutes on two cores
+python -m benchmarks                          the usual ones: some 40 minutes on two cores
 python -m benchmarks --all                    all of them: more than an hour
 python -m benchmarks --quick                  less of everything, to see that they run: some five minutes
 python -m benchmarks --only training scoring  these
-python -m benchmarks --write                  records the tables in benchmarks/RESULTS.md
+python -m benchmarks --write                  records the tables in benchmarks/RESULTS.md; with --only, theirs
 python -m benchmarks.training --help          the options of one
 
 A new benchmark is a module `benchmarks/NAME.py` with a `main()`, and a line in BENCHMARKS below. How it hands over its
@@ -46,7 +46,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("training", options=("--repeats=2",)),  # a quarter of an hour otherwise
-    Benchmark("generation"),
+    Benchmark("generation", options=("--repeats=2", "--prompts=4", "--new-tokens=48")),  # half an hour otherwise
     Benchmark("scoring"),
     Benchmark("pass_rates"),
     Benchmark("identification"),
@@ -137,6 +137,29 @@ def table(outcomes: Sequence[Outcome], *, quick: bool = False) -> str:
     return "\n".join(lines)
 
 
+def merged(recorded: str, head: str, lines: str) -> str:
+    """A summary in which the lines of some benchmarks are new; whatever it says above its table is kept above it.
+
+    Args:
+        recorded: the summary as it is.
+        head: what to say of the new lines.
+        lines: the table of the new ones.
+    """
+    old = [line for line in recorded.strip().splitlines() if line.strip()]
+    heads = [line for line in old if not line.startswith("|")] if any(line.startswith("|") for line in old) else []
+    new = lines.splitlines()
+    named = {_name_in(line) for line in new[2:]}
+    kept = [line for line in old if line.startswith("|")][2:]
+    names = [benchmark.name for benchmark in BENCHMARKS]
+    rows = [line for line in kept if _name_in(line) not in named] + new[2:]
+    rows.sort(key=lambda line: names.index(_name_in(line)) if _name_in(line) in names else len(names))
+    return "\n".join(["\n\n".join([*heads, head]), "", *new[:2], *rows])
+
+
+def _name_in(line: str) -> str:
+    return line.split("|")[1].strip()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [benchmark.name for benchmark in BENCHMARKS]
@@ -153,10 +176,12 @@ def main() -> None:
     minutes = (time.perf_counter() - started) / 60
     each = ", ".join(f"{outcome.name} {outcome.seconds / 60:.1f}" for outcome in outcomes)
     head = f"{date.today()}: {record.machine()}. {minutes:.0f} minutes in all ({each})."
-    text = f"{head}\n\n{table(outcomes, quick=options.quick)}"
-    print(f"\n## Summary\n\n{text}")
-    if options.write and not options.only:
-        record.write_section("summary, GPU" if record.gpu_name() else "summary", text)
+    lines = table(outcomes, quick=options.quick)
+    print(f"\n## Summary\n\n{head}\n\n{lines}")
+    if options.write:
+        section = "summary, GPU" if record.gpu_name() else "summary"
+        recorded = record.read_section(section) if options.only else ""
+        record.write_section(section, merged(recorded, head, lines))
     if any(outcome.failed for outcome in outcomes):
         raise SystemExit(1)
 

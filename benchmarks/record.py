@@ -144,6 +144,14 @@ def write_section(name: str, text: str, path: Path | None = None) -> None:
     path.write_text(content, "utf-8")
 
 
+def read_section(name: str, path: Path | None = None) -> str:
+    """The text between the marks of a section of RESULTS.md; empty without one."""
+    path = path or RESULTS
+    content = path.read_text("utf-8") if path.exists() else ""
+    found = re.search(f"<!-- {re.escape(name)}: begin -->(.*?)<!-- {re.escape(name)}: end -->", content, re.DOTALL)
+    return found[1].strip() if found else ""
+
+
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """The median, with the lowest and the highest."""
     middle = f"{statistics.median(values):,.{digits}f}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from benchmarks import __main__ as runner
 from benchmarks import record
-from benchmarks.__main__ import BENCHMARKS, Benchmark, table
+from benchmarks.__main__ import BENCHMARKS, Benchmark, merged, table
 from benchmarks.record import Outcome, Row
 
 
@@ -75,6 +75,24 @@ def test_the_table_has_a_line_for_each_figure_skip_and_failure() -> None:
 def test_figures_of_a_quick_run_are_not_held_against_the_aims() -> None:
     (line,) = table([Outcome("engine", [Row("a step", "", [99.0], "ms", at_most=50)])], quick=True).splitlines()[2:]
     assert line == "| engine | a step |  | 99 ms |  | at most 50 |  |"
+
+
+def lines_of(*names: str) -> str:
+    return table([Outcome(name, [Row(name, "", [1.0])]) for name in names])
+
+
+def test_some_benchmarks_run_again_take_the_place_of_their_lines_in_the_order_of_all() -> None:
+    first = merged("It has not been recorded yet.", "monday: all.", lines_of("training", "engine", "data"))
+    assert first == f"monday: all.\n\n{lines_of('training', 'engine', 'data')}"
+    failed = table([Outcome("engine", failed="ended with status 1"), Outcome("generation", [Row("new", "", [2.0])])])
+    text = merged(first, "tuesday: two.", failed)
+    assert text.splitlines()[:4] == ["monday: all.", "", "tuesday: two.", ""]
+    assert [line.split("|")[1:3] for line in text.splitlines()[6:]] == [
+        [" training ", " training "],
+        [" generation ", " new "],
+        [" engine ", " **failed**: ended with status 1 "],
+        [" data ", " data "],
+    ]
 
 
 SECTIONS = """# Speed
