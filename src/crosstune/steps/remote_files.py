@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from crosstune.errors import InvalidStudy, StoreUnavailable
 from crosstune.steps.byte_progress import ByteProgress
@@ -240,7 +241,7 @@ class RemoteFiles:
                     Path(path).parent.rmdir()
 
     def write(self, name: str, content: Mapping[str, Any], *, is_wanted_only: bool = False) -> None:
-        """Writes a file of JSON.
+        """Writes a file of JSON, whole or not at all.
 
         Args:
             name: its path.
@@ -254,4 +255,13 @@ class RemoteFiles:
             json.dump(content, file, ensure_ascii=False, indent=1)
             file.flush()
             path = self._path(name)
-            self._do("written", lambda: self._system.put_file(file.name, path), is_wanted_only=is_wanted_only)
+
+            def put() -> None:
+                if not self.url.startswith("file:"):  # where an object appears when it is whole
+                    self._system.put_file(file.name, path)
+                    return
+                beside = f"{path}.{uuid4().hex[:8]}.tmp"
+                self._system.put_file(file.name, beside)
+                Path(beside).replace(path)
+
+            self._do("written", put, is_wanted_only=is_wanted_only)

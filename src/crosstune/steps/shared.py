@@ -2,36 +2,30 @@
 
     <root>/.fetched/<kind>/<hash8>-<upload>/     a finished step on its way here, renamed into place when it is whole
     <root>/.parts/<kind>/<hash8>-<upload>/       those files of one that were needed, such as a curve without a model
-    <root>/.snapshots/<kind>/<hash8>.json        how much work an unfinished step holds
-    <root>/.snapshots/<kind>/<hash8>/<any>/      what it has written, on its way to the store or from it
 
 A step is finished when a copy of it is whole, here or there. Of two copies the one here counts, unless it is to be
 taken up again and the other is not. Inside a step everything is as without a store: what grows, grows here, and copies
-of it are taken now and then for another machine to go on from.
+of it are taken now and then for another machine to go on from (see `under_way`).
 """
 
 import json
 import logging
 import shutil
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
-from crosstune.errors import DamagedInStore, StorageFailure, StoreUnavailable
+from crosstune.errors import StoreUnavailable
 from crosstune.progress import OnProgress, Progress, ignore_progress
 from crosstune.steps.contents import content_damage
-from crosstune.steps.keeper import Keeper, Kept
 from crosstune.steps.remote import RemoteStore
-from crosstune.steps.snapshots import Snapshots
 from crosstune.steps.step import Step
 from crosstune.steps.store import MANIFEST, Explanation, State, Store
-from crosstune.steps.work import Work, save_work, work_in
+from crosstune.steps.under_way import UnderWay
 from crosstune.storage.atomic import make_folder, storage_errors, sync_folder, write_atomic
 
 logger = logging.getLogger(__name__)
@@ -55,8 +49,7 @@ class SharedStore(Store):
         """
         super().__init__(root, environment)
         self.remote = remote
-        self._snapshots = Snapshots(remote.files)
-        self._kept_there: set[str] = set()
+        self._under_way = UnderWay(remote.files)
 
     def _copy(self, step: Step) -> _Copy | None:
         is_here = self.damage(step) is None
@@ -80,7 +73,7 @@ class SharedStore(Store):
         """Whether a step is finished, here or there, under way or interrupted somewhere, or new."""
         if self._copy(step) is not None:
             return State.FINISHED
-        return State.PARTIAL if self._snapshots.has(step) else super().state(step)
+        return State.PARTIAL if self._under_way.has(step) else super().state(step)
 
     def current(self, step: Step) -> dict[str, Any] | None:
         """The manifest of a finished step wherever it lies, or None."""
@@ -106,7 +99,7 @@ class SharedStore(Store):
         with suppress(StoreUnavailable) if again else nullcontext():
             self.remote.look(steps, again=again)
         if not again:
-            self._snapshots.look(steps)
+            self._under_way.look(steps)
 
     def open(self, step: Step, on_progress: OnProgress = ignore_progress, *, only: Sequence[str] | None = None) -> Path:
         """The folder of a finished step, fetched when it lies in the store alone.
@@ -171,66 +164,19 @@ class SharedStore(Store):
             step: the step. Its lock must be held.
             on_progress: told how far it is.
         """
-        if self._copy(step) is not None:
-            return
-        partial, beside = self.partial_folder(step), self._beside_unfinished(step)
-        is_resting = self.remote.is_resting  # which has been told
-        try:
-            here = work_in(partial, self._work_path(step)) if partial.is_dir() else -1.0
-            if here < 0:
-                self._work_path(step).unlink(missing_ok=True)  # of what somebody has removed
-            known = self._snapshots.read(step)
-            if known is not None:
-                self._kept_there.add(step.fingerprint)
-            if known is None or known.work <= here:
-                return
-            snapshot = self._snapshots.fetch(step, beside, on_progress)
-            if snapshot is None:
-                return
-            if partial.exists():
-                shutil.rmtree(partial)
-            make_folder(partial.parent)
-            (beside / snapshot.id).rename(partial)
-            sync_folder(partial.parent)
-            save_work(self._work_path(step), snapshot.work)
+        if self._copy(step) is None:
+            self._under_way.take_up(step, self.partial_folder(step), self.root, on_progress)
             self._listed.pop(step.kind, None)
-        except DamagedInStore as error:
-            logger.warning("%s; the step goes on from what is here", error)
-            self._snapshots.remove(step)
-        except (StoreUnavailable, StorageFailure, OSError, ValueError) as error:
-            if not is_resting:
-                logger.warning("what %s may have done elsewhere cannot be fetched: %s", step, error)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
 
-    @contextmanager
-    def kept(self, steps: Sequence[tuple[Step, Path]]) -> Iterator[None]:
+    def kept(self, steps: Sequence[tuple[Step, Path]]) -> AbstractContextManager[None]:
         """While entered, what steps write to their folders is copied to the store now and then."""
-        written = [
-            Kept(step, folder, self._beside_unfinished(step), Work(path, work_in(folder, path)))
-            for step, folder in steps
-            for path in [self._work_path(step)]
-        ]
-        try:
-            with Keeper(self.remote.url, written):
-                yield
-        finally:
-            self._kept_there.update(each.step.fingerprint for each in written if each.last is not None)
+        return self._under_way.kept(steps, self.root)
 
     def tidy(self, steps: Iterable[Step]) -> None:
         """Removes snapshots of finished steps: a machine that is lost right after its last upload leaves one."""
         for step in steps:
-            if self._snapshots.has(step) and self._copy(step) is not None:
-                self._snapshots.remove(step)
-
-    def _work_path(self, step: Step) -> Path:
-        return self.root / ".snapshots" / step.kind / f"{step.fingerprint[:8]}.json"
-
-    def _beside_unfinished(self, step: Step) -> Path:
-        """A new folder, and none of those that were left by a kill. The lock of the step must be held."""
-        folder = self.root / ".snapshots" / step.kind / step.fingerprint[:8]
-        shutil.rmtree(folder, ignore_errors=True)
-        return folder / uuid4().hex[:8]
+            if self._under_way.has(step) and self._copy(step) is not None:
+                self._under_way.end(step, self.root)
 
     def is_unsent(self, step: Step) -> bool:
         """Whether a step is finished here and the store has no copy that is as good."""
@@ -270,10 +216,7 @@ class SharedStore(Store):
             logger.warning("%s is not uploaded: %s", step, wrong)
             return
         self.remote.push(step, self.folder(step), manifest, super().again(step), on_progress)
-        if step.fingerprint in self._kept_there or self._snapshots.has(step):
-            self._snapshots.remove(step)
-            self._kept_there.discard(step.fingerprint)
-        self._work_path(step).unlink(missing_ok=True)
+        self._under_way.end(step, self.root)
 
     def send_missing(self, steps: Iterable[Step], on_progress: Callable[[Step, Progress], None]) -> None:
         """Uploads what could not be uploaded when it was finished.
@@ -301,8 +244,8 @@ class SharedStore(Store):
     def explain(self, step: Step) -> Explanation:
         """Why a step would run, or why not."""
         found = self._copy(step)
-        if found is None and self._snapshots.has(step) and not self.partial_folder(step).is_dir():
-            return Explanation(step, State.PARTIAL, (self._snapshot_told(step),))
+        if found is None and self._under_way.has(step) and not self.partial_folder(step).is_dir():
+            return Explanation(step, State.PARTIAL, (self._under_way.told(step),))
         if found is not _Copy.THERE:
             return super().explain(step)
         there = self.remote.manifest(step) or {}
@@ -310,11 +253,3 @@ class SharedStore(Store):
         if (why := there.get("again")) is not None:
             reasons.append(f"is taken up again by the next run: {why}")
         return Explanation(step, State.FINISHED, tuple(reasons))
-
-    def _snapshot_told(self, step: Step) -> str:
-        with suppress(StoreUnavailable):
-            snapshot = self._snapshots.read(step, is_wanted_only=True)
-            if snapshot is not None:
-                done = f"{timedelta(seconds=round(snapshot.work))} of work, saved at {snapshot.saved}"
-                return f"under way or interrupted on {snapshot.host}: {done}, in {self.remote.url}"
-        return f"under way or interrupted elsewhere; {self.remote.url} holds what it had written"
