@@ -108,7 +108,7 @@ def main() -> None:
     steps, cached, cells_planned = options.steps or usual[0], options.cached or usual[1], options.cells or usual[2]
     planning = plan_seconds(cells_planned)
     lines = ["| what | time |", "|---|---|", f"| planning {cells_planned:,} cells | {planning:.2f} s |"]
-    rows = [Row(f"planning {cells_planned:,} cells", "", [planning], "s", at_most=5)]
+    rows = [Row(f"planning {cells_planned:,} cells", "", [planning], "s", at_most=3)]
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
         folder = Path(temporary)
         with mock.patch("os.fsync"):  # what is found finished need not survive a power cut

@@ -54,7 +54,9 @@ def colour(position: int) -> str:
 
 def draw(chart: Chart, description: str, name: str) -> Markup:
     """The drawing, for the page; `name` keeps its parts apart from those of other drawings."""
-    drawing = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _CONFIG})
+    with alt.data_transformers.enable("default", max_rows=None):  # its limit is for what notebooks hold
+        specification = chart.to_dict()
+    drawing = vl_convert.vegalite_to_svg({**specification, "config": _CONFIG})
     width, height = re.search(r'viewBox="0 0 (\d+) (\d+)"', drawing).groups()  # type: ignore[union-attr]
     body = drawing[drawing.index(">") + 1 :]
     body = re.sub(r'<rect width="\d+" height="\d+" fill="(white|transparent)"/>', "", body, count=1)
@@ -248,9 +250,10 @@ def loss_chart(curves: pl.DataFrame, order: Sequence[str]) -> Markup | None:
     return draw(alt.layer(drawing), "Training loss by update, a line a run", "loss")
 
 
-def _thinned(curves: pl.DataFrame, points_per_run: int = 200) -> pl.DataFrame:
-    """At most so many updates of a run: a drawing shows no more, and a file need not hold them."""
-    every = pl.len().over("run") // points_per_run + 1
+def _thinned(curves: pl.DataFrame, points_per_run: int = 200, points: int = 6_000) -> pl.DataFrame:
+    """So many updates of a run, and of all runs: a drawing shows no more, and a file need not hold them."""
+    most = max(10, min(points_per_run, points // curves["run"].n_unique()))
+    every = (pl.len().over("run") + most - 1) // most
     position = pl.int_range(pl.len()).over("run", order_by="step")
     return curves.filter(position % every == 0)
 
