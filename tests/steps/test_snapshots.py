@@ -19,9 +19,9 @@ from crosstune.steps.executors import local
 from crosstune.steps.remote import RemoteStore
 from crosstune.steps.shared import SharedStore
 from crosstune.steps.step import Step, Together
-from crosstune.steps.store import State, require_finished
-from crosstune.steps.work import Work
-from crosstune.study.store import open_store, prepare_store
+from crosstune.steps.store import State, Store, require_finished, work_path
+from crosstune.steps.work import Work, guessed_work, known_work, save_work
+from crosstune.study.store import open_store, prepare_store, send_missing
 
 
 @pytest.fixture(autouse=True)
@@ -120,10 +120,19 @@ def test_an_interrupted_step_goes_on_at_another_machine_from_where_it_was(tmp_pa
     assert {event.step.name for event in run(shared(tmp_path, "three"), counting(tmp_path)) if isinstance(event, Found)}
 
 
-def test_files_that_no_snapshot_holds_any_more_are_removed(tmp_path):
-    run(shared(tmp_path, "one"), counting(tmp_path, dies_at=7))
-    held = {facts["at"] for facts in told(tmp_path)["files"].values()}
-    assert {parts[-1] for parts in objects(tmp_path) if "under-way" in parts} == held | {"snapshot.json"}
+def kill(self, *exits):
+    self._stop.set()
+
+
+def test_a_machine_that_was_killed_goes_on_with_its_own(tmp_path, monkeypatch):
+    fetched = []
+    with monkeypatch.context() as patched:
+        patched.setattr(keeper.Keeper, "__exit__", kill)  # it writes nothing down any more
+        run(shared(tmp_path, "one"), counting(tmp_path, dies_at=7))
+    monkeypatch.setattr(remote_files.RemoteFiles, "get", lambda self, name, *others: fetched.append(name))
+    one = shared(tmp_path, "one")
+    run(one, counting(tmp_path))
+    assert (require_finished(one, counting(tmp_path)) / "began-at.txt").read_text() == "7" and fetched == []
 
 
 def test_others_see_that_a_step_is_under_way(tmp_path):
@@ -145,26 +154,50 @@ def test_the_machine_that_was_interrupted_goes_on_with_what_it_has(tmp_path):
     assert (require_finished(one, counting(tmp_path)) / "began-at.txt").read_text() == "6"
 
 
-@pytest.mark.parametrize(("work", "began_at"), [(3599, "6"), (3601, "4")], ids=["farther here", "farther there"])
-@pytest.mark.parametrize("is_written_down", [True, False])
-def test_of_what_two_machines_have_the_farther_counts(tmp_path, work, began_at, is_written_down):
+@pytest.mark.parametrize(
+    ("work", "is_counted", "began_at"), [(3599, True, "6"), (3601, True, "4"), (1e9, False, "6")],
+    ids=["farther here", "farther there", "not counted here"],
+)  # fmt: skip
+def test_of_what_two_machines_have_the_farther_counts(tmp_path, work, is_counted, began_at):
     run(shared(tmp_path, "one"), counting(tmp_path, dies_at=4))
     manifest(tmp_path).write_text(json.dumps(told(tmp_path) | {"work": work}))
     step = counting(tmp_path)
     log = tmp_path / "two" / (step.folder + ".partial") / "numbers.txt"
     log.parent.mkdir(parents=True)
     log.write_text("".join(f"{number}\n" for number in range(6)))
-    if is_written_down:  # by an earlier try here
-        path = tmp_path / "two" / ".snapshots" / "kind" / f"{step.fingerprint[:8]}.json"
+    if is_counted:  # by an earlier try with the store
+        path = work_path(tmp_path / "two", step)
         path.parent.mkdir(parents=True)
         path.write_text('{"seconds": 3600.0}')
-    else:  # a try without a store: an hour lies between its first file and its last
-        (log.parent / "first.txt").touch()
-        os.utime(log.parent / "first.txt", (time.time() - 3600, time.time() - 3600))
     two = shared(tmp_path, "two")
     run(two, step)
     assert (require_finished(two, step) / "began-at.txt").read_text() == began_at
     assert not any(tmp_path.glob("two/.snapshots/kind/*"))
+
+
+def test_a_try_without_the_store_makes_what_was_counted_before_worthless(tmp_path):
+    step = counting(tmp_path)
+    save_work(work_path(tmp_path / "two", step), 5.0)
+    Store(tmp_path / "two").begin(step)
+    assert known_work(work_path(tmp_path / "two", step)) is None
+
+
+def test_work_is_what_lies_between_writes(tmp_path, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    work = Work(tmp_path / "work.json", 50.0)
+    work.note("nothing")
+    for seconds, written, known in [(10, "a line", 60.0), (500, "a line", 60.0), (10, "two lines", 570.0)]:
+        clock[0] += seconds
+        work.note(written)
+        work.save()
+        assert known_work(tmp_path / "work.json") == known
+    # Where nobody has counted, times of files tell, and pauses are not counted.
+    for name, time_then in (("a", 0), ("b", 60), ("c", 86_400), ("d", 86_430)):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder" / name).touch()
+        os.utime(tmp_path / "folder" / name, (time_then, time_then))
+    assert guessed_work(tmp_path / "folder") == 60 + 600 + 30
 
 
 @pytest.mark.parametrize(
@@ -177,6 +210,7 @@ def test_of_what_two_machines_have_the_farther_counts(tmp_path, work, began_at, 
         {"files": {"evil.txt": {"bytes": inf, "at": "0123456789abcdef-0"}}},
         {"files": {"evil.txt": {"bytes": True, "at": "0123456789abcdef-0"}}},
         {"files": {"evil.txt": {"bytes": 1}}},
+        {"files": {}},
         {"files": None},
         {"identity": {"kind": "another"}},
         {"format": 2},
@@ -302,6 +336,28 @@ def test_a_snapshot_that_is_farther_is_not_replaced(tmp_path, taking, caplog):
     assert contents(tmp_path, told(tmp_path)) == {"a.txt": b"ab"} and len(objects(tmp_path)) == 2
 
 
+def test_files_that_no_snapshot_holds_any_more_are_removed(tmp_path, taking):
+    for text in ("a", "ab", "abc"):
+        (tmp_path / "out" / "a.txt").write_text(text)
+        (tmp_path / "out" / f"{text}.bin").touch()
+        assert taking()
+        (tmp_path / "out" / f"{text}.bin").unlink()
+    held = told(tmp_path)["files"]
+    assert sorted(held) == ["a.txt", "abc.bin"] and contents(tmp_path, told(tmp_path))["a.txt"] == b"abc"
+    assert {parts[-1] for parts in objects(tmp_path)} == {facts["at"] for facts in held.values()} | {"snapshot.json"}
+
+
+def test_what_somebody_removed_from_the_store_is_uploaded_again(tmp_path, taking):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "out" / name).write_text(name)
+    assert taking()
+    shutil.rmtree(manifest(tmp_path).parent)
+    (tmp_path / "out" / "c.txt").write_text("c.txt")
+    assert not taking()  # what it would name is gone
+    assert taking()
+    assert contents(tmp_path, told(tmp_path)) == {name: name.encode() for name in ("a.txt", "b.txt", "c.txt")}
+
+
 def test_what_was_fetched_is_not_uploaded_again(tmp_path, taking, monkeypatch):
     for name in ("a.txt", "b.txt"):
         (tmp_path / "out" / name).write_text(name)
@@ -348,12 +404,16 @@ def test_one_that_cannot_be_brought_is_done_without(error, tmp_path, monkeypatch
     assert "what kind counting may have done elsewhere cannot be fetched" in caplog.text
 
 
-def test_a_snapshot_of_a_finished_step_is_removed_by_the_next_run(tmp_path, taking):
+@pytest.mark.parametrize("when", ["its beginning", "its end"])
+def test_a_snapshot_of_a_finished_step_is_removed_by_the_next_run(when, tmp_path, taking):
     run(shared(tmp_path, "one"), counting(tmp_path))
     (tmp_path / "out" / "a.txt").write_text("a")
     assert taking()  # of a machine that was lost right after it
     two = shared(tmp_path, "two")
-    prepare_store(two, [counting(tmp_path)])
+    if when == "its beginning":
+        prepare_store(two, [counting(tmp_path)])
+    else:
+        send_missing([counting(tmp_path)], two, lambda event: None, is_end=True)
     assert not any("under-way" in parts for parts in objects(tmp_path))
     assert two.state(counting(tmp_path)) is State.FINISHED
 

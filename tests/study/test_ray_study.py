@@ -85,7 +85,7 @@ def test_a_node_is_killed_in_a_training_and_the_tables_are_those_of_one_machine(
         events.append(event)
         if killed or not isinstance(event, Advanced) or event.step.kind != "training" or event.progress.done < 2:
             return
-        if store_url is not None and not list((tmp_path / "store").glob("under-way/training/*.json")):
+        if store_url is not None and not list((tmp_path / "store").glob("under-way/training/*/snapshot.json")):
             return
         name = f".locks/training/{event.step.fingerprint[:8]}.lock.holder"
         (holder,) = tmp_path.glob(f"runs/{name}") if store_url is None else tmp_path.glob(f"node-*/{name}")
@@ -107,7 +107,7 @@ def test_a_node_is_killed_in_a_training_and_the_tables_are_those_of_one_machine(
         alone = Study.load(tiny, overrides=overrides, root=tmp_path / "alone").run()
     assert comparable(tables) == comparable(alone)
     if store_url is not None:
-        assert not list((tmp_path / "store" / "under-way").rglob("*.json"))
+        assert not list((tmp_path / "store" / "under-way").rglob("*-*"))
         assert len(list(tmp_path.glob(f"node-*/{event_folder(events, 'training')}*"))) == 2  # begun here, ended there
 
 

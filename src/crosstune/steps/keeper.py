@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from crosstune.errors import InvalidStudy, StoreUnavailable
+from crosstune.errors import InvalidStudy, StorageFailure, StoreUnavailable
 from crosstune.progress import ignore_progress
 from crosstune.steps.byte_progress import ByteProgress
 from crosstune.steps.contents import difference
@@ -79,6 +79,8 @@ class Kept:
     """Files that are there and in no snapshot: one was broken off."""
     growing: set[str] = field(default_factory=set)
     """Large files that grew while they were uploaded."""
+    is_there: bool = False
+    """Whether the store has anything of it."""
     is_told: bool = False
     """Whether it was said that something keeps its snapshots from being taken."""
 
@@ -94,38 +96,49 @@ class Keeper:
         self._snapshots = Snapshots(RemoteFiles(url))  # that it is refused is no matter of others
         self._steps = steps
         self._seconds = seconds_between()
+        self._uploads = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="snapshots", daemon=True)
 
     def __enter__(self) -> "Keeper":
+        for kept in self._steps:
+            self._note(kept)
         if self._seconds > 0:
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError as error:  # the machine has no more threads to give
+                logger.warning("no snapshots are taken: %s", error)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
-        if self._seconds > 0 and kind is None:  # who was interrupted does not wait
+        if self._thread.is_alive() and kind is None:  # who was interrupted does not wait
             self._thread.join(_SECONDS_TO_END)  # an upload cannot be broken off; what it leaves is of no snapshot
         for kept in self._steps:
+            self._note(kept)
+
+    def _note(self, kept: Kept) -> None:
+        """Writes down how much work it is, for a later try here."""
+        with suppress(StorageFailure, OSError):
+            kept.work.note(_found(kept.folder))
             kept.work.save()
 
     def _keep(self) -> None:
         wait = self._seconds
         while not self._stop.wait(wait):
-            started = time.monotonic()
-            taken = [self._is_taken(kept) for kept in self._steps]
-            times = _TIMES_ITS_OWN if any(taken) else 1.0
+            started, self._uploads = time.monotonic(), 0
+            for kept in self._steps:
+                self._try(kept)
+            times = _TIMES_ITS_OWN if self._uploads else 1.0  # of a store that was silent, nothing was taken up
             wait = max(self._seconds, times * (time.monotonic() - started))
 
-    def _is_taken(self, kept: Kept) -> bool:
+    def _try(self, kept: Kept) -> None:
         if self._stop.is_set():
-            return False
+            return
         try:
-            kept.work.save()
-            return self.take(kept)
+            self.take(kept)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is no reason to end the thread or the work)
             self._tell(kept, str(error) or type(error).__name__)
-            return False
         finally:
             shutil.rmtree(kept.beside, ignore_errors=True)
 
@@ -145,26 +158,35 @@ class Keeper:
 
         Raises:
             StoreUnavailable: the store refuses.
+            StorageFailure: its work cannot be written down.
             OSError: the folder cannot be read.
         """
         found = _found(kept.folder)
+        kept.work.note(found)
+        kept.work.save()  # first: where the step is gone on with here, the snapshot must not look farther
         if found.keys() <= {IDENTITY} or {name: key for name, (key, _) in kept.holds.items()} == found:
             return False
-        work = kept.work.seconds
         there = self._snapshots.read(kept.step, is_wanted_only=True)
         if there is not None and there.id != kept.last:
-            if there.work > work:
-                self._tell(kept, f"it holds what was done on {there.host}, which is farther")
+            kept.is_there = True
+            if self._is_farther(there, kept):
                 return False
             kept.holds = _same(there, kept.folder, found)
         staged = _staged(kept, found)
-        if staged is None:
-            return False
-        holds = self._upload(kept, staged)
-        if holds is None or self._stop.is_set():
+        holds = None if staged is None else self._upload(kept, staged)
+        return holds is not None and self._is_written(kept, holds)
+
+    def _is_written(self, kept: Kept, holds: dict[str, tuple[_Key, dict[str, Any]]]) -> bool:
+        """Makes of uploaded files the last snapshot, unless the store has changed in the meantime."""
+        there = self._snapshots.read(kept.step, is_wanted_only=True)
+        is_other = there is not None and there.id != kept.last
+        if self._stop.is_set() or (is_other and there is not None and self._is_farther(there, kept)):
             return False
         files = {name: facts for name, (_, facts) in holds.items()}
-        snapshot = Snapshot(uuid4().hex[:16], work, datetime.now(UTC), socket.gethostname(), files)
+        if not {facts["at"] for facts in files.values()} <= self._snapshots.objects(kept.step):
+            kept.holds, kept.uploaded = {}, {}  # somebody has removed some: all are uploaded again
+            return False
+        snapshot = Snapshot(uuid4().hex[:16], kept.work.seconds, datetime.now(UTC), socket.gethostname(), files)
         self._snapshots.write(kept.step, snapshot)
         before = {facts["at"] for _, facts in kept.holds.values()} | {facts["at"] for facts in kept.uploaded.values()}
         if there is not None:
@@ -173,6 +195,11 @@ class Keeper:
         with suppress(StoreUnavailable):  # the end of the step removes them all
             self._snapshots.drop(kept.step, sorted(before - {facts["at"] for facts in files.values()}))
         return True
+
+    def _is_farther(self, there: Snapshot, kept: Kept) -> bool:
+        if there.work > kept.work.seconds:
+            self._tell(kept, f"it holds what was done on {there.host}, which is farther")
+        return there.work > kept.work.seconds
 
     def _upload(self, kept: Kept, staged: dict[str, tuple[_Key, Path | None]]) -> dict[str, Any] | None:
         """What a snapshot is to hold, or None where it cannot be had now."""
@@ -187,7 +214,9 @@ class Keeper:
             facts = kept.uploaded.get((name, key))
             if facts is None:
                 facts = {**_facts(path), "at": f"{upload}-{number}"}
+                kept.is_there = True
                 self._snapshots.put(kept.step, path, facts["at"], ByteProgress(0, "", ignore_progress))
+                self._uploads += 1
                 if path.stat().st_size != facts["bytes"]:
                     kept.growing.add(name)  # the next one has a copy
                     return None
@@ -197,7 +226,10 @@ class Keeper:
 
 
 def _found(folder: Path) -> dict[str, _Key]:
-    """By name, size and time of the files in a folder, but for those that are being made."""
+    """By name, size and time of the files in a folder, but for those that are being made; the oldest first.
+
+    Libraries tell by times which checkpoint is the newest, and of files that are fetched the last is the newest.
+    """
     found = {}
     for parent, folders, names in os.walk(folder):  # what is removed meanwhile is left out
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -207,7 +239,7 @@ def _found(folder: Path) -> dict[str, _Key]:
                 facts = path.stat()
                 if not name.startswith(".") and path != folder / MANIFEST:
                     found[path.relative_to(folder).as_posix()] = (facts.st_size, facts.st_mtime_ns)
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda item: (item[1][1], item[0])))
 
 
 def _same(there: Snapshot, folder: Path, found: dict[str, _Key]) -> dict[str, tuple[_Key, dict[str, Any]]]:

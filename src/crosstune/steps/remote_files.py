@@ -261,7 +261,10 @@ class RemoteFiles:
                     self._system.put_file(file.name, path)
                     return
                 beside = f"{path}.{uuid4().hex[:8]}.tmp"
-                self._system.put_file(file.name, beside)
-                Path(beside).replace(path)
+                try:
+                    self._system.put_file(file.name, beside)
+                    Path(beside).replace(path)
+                finally:
+                    Path(beside).unlink(missing_ok=True)
 
             self._do("written", put, is_wanted_only=is_wanted_only)

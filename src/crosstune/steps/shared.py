@@ -51,6 +51,10 @@ class SharedStore(Store):
         self.remote = remote
         self._under_way = UnderWay(remote.files)
 
+    def begin(self, step: Step) -> Path:
+        """The folder in which a step's output grows, ready to be written to. Its lock must be held."""
+        return self._begin(step)
+
     def _copy(self, step: Step) -> _Copy | None:
         is_here = self.damage(step) is None
         if is_here and super().again(step) is None:
@@ -153,6 +157,7 @@ class SharedStore(Store):
             make_folder(folder.parent)
             beside.rename(folder)
             sync_folder(folder.parent)
+        self._under_way.forget(step, self.root)
         self._listed.pop(step.kind, None)
 
     def take_up(self, step: Step, on_progress: OnProgress = ignore_progress) -> None:
@@ -174,6 +179,8 @@ class SharedStore(Store):
 
     def tidy(self, steps: Iterable[Step]) -> None:
         """Removes snapshots of finished steps: a machine that is lost right after its last upload leaves one."""
+        steps = list(steps)
+        self._under_way.look(steps, again=True)
         for step in steps:
             if self._under_way.has(step) and self._copy(step) is not None:
                 self._under_way.end(step, self.root)
@@ -200,6 +207,7 @@ class SharedStore(Store):
         try:
             if self.is_unsent(step):
                 self._send(step, on_progress)
+            self._under_way.end(step, self.root)
         except StoreUnavailable as error:
             what = f"{step} is finished on {socket.gethostname()}, but could not be uploaded: {error.message}"
             if must:
@@ -216,7 +224,6 @@ class SharedStore(Store):
             logger.warning("%s is not uploaded: %s", step, wrong)
             return
         self.remote.push(step, self.folder(step), manifest, super().again(step), on_progress)
-        self._under_way.end(step, self.root)
 
     def send_missing(self, steps: Iterable[Step], on_progress: Callable[[Step, Progress], None]) -> None:
         """Uploads what could not be uploaded when it was finished.

@@ -63,9 +63,14 @@ class Snapshots:
     def __getstate__(self) -> dict[str, Any]:
         return {"_files": self._files, "_listed": {}}
 
-    def look(self, steps: Iterable[Step]) -> None:
-        """Learns of which steps there are some, once a kind; that the store refuses means there are none."""
-        for kind in sorted({step.kind for step in steps} - set(self._listed)):
+    def look(self, steps: Iterable[Step], *, again: bool = False) -> None:
+        """Learns of which steps there are some; that the store refuses means there are none.
+
+        Args:
+            steps: asked about.
+            again: also about kinds of steps that were asked about before.
+        """
+        for kind in sorted({step.kind for step in steps} - (set() if again else set(self._listed))):
             self._listed[kind] = set()
             with suppress(StoreUnavailable):
                 self._listed[kind] = self._files.names(f"under-way/{kind}", is_wanted_only=True)
@@ -120,8 +125,9 @@ class Snapshots:
         for name, facts in snapshot.files.items():
             target = folder / name
             make_folder(target.parent)
-            is_there = self._files.get(f"{_folder(step)}/{facts['at']}", target, progress)
-            if not is_there or difference(target, facts) is not None:
+            at = f"{_folder(step)}/{facts['at']}"
+            # What arrives wrong may be whole where it comes from.
+            if not any(self._files.get(at, target, progress) and difference(target, facts) is None for _ in range(2)):
                 return False
             progress.add(facts["bytes"])
         return True
@@ -133,6 +139,14 @@ class Snapshots:
             StoreUnavailable: it cannot be written.
         """
         self._files.put(source, f"{_folder(step)}/{at}", progress, is_wanted_only=True)
+
+    def objects(self, step: Step) -> set[str]:
+        """The files there, of snapshots or not.
+
+        Raises:
+            StoreUnavailable: they cannot be listed.
+        """
+        return self._files.names(_folder(step), is_wanted_only=True)
 
     def write(self, step: Step, snapshot: Snapshot) -> None:
         """Makes it the last one of a step, whose files are there. It is tried once.
@@ -162,7 +176,7 @@ class Snapshots:
     def remove(self, step: Step) -> None:
         """Removes all that there is of a step. That the store refuses costs space there until a later run."""
         with suppress(StoreUnavailable):
-            names = self._files.names(_folder(step), is_wanted_only=True)
+            names = self.objects(step)
             self._files.remove([f"{_folder(step)}/{name}" for name in sorted(names, key=_is_object)])  # it goes first
         self._listed.get(step.kind, set()).discard(step.fingerprint)
 
@@ -188,6 +202,7 @@ def _whole(content: bytes, step: Step) -> Snapshot | None:
             and isinstance(snapshot.host, str)
             and isfinite(snapshot.work)
             and snapshot.work >= 0
+            and bool(files)
             and all(_is_file(name, facts) for name, facts in files.items())
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -189,6 +189,11 @@ class Store:
         Raises:
             StorageFailure: the folder cannot be written.
         """
+        with suppress(OSError):  # as this try is not counted, what was counted before would tell too little
+            work_path(self.root, step).unlink(missing_ok=True)
+        return self._begin(step)
+
+    def _begin(self, step: Step) -> Path:
         partial, folder = self.partial_folder(step), self.folder(step)
         with storage_errors(partial):
             if folder.exists():  # damaged, or the caller would not write it again
@@ -297,6 +302,11 @@ class Store:
 def _comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
     inputs = {name: f"{digest[:8]} (another result)" for name, digest in identity["inputs"].items()}
     return {"version": identity["version"], **identity["config"], "inputs": inputs}
+
+
+def work_path(root: Path, step: Step) -> Path:
+    """Where it is written down how many seconds of work an unfinished step holds, in runs with a shared store."""
+    return root / ".snapshots" / step.kind / f"{step.fingerprint[:8]}.json"
 
 
 def _forget_completion(partial: Path) -> None:

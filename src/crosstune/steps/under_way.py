@@ -1,7 +1,7 @@
 """Unfinished steps of machines that share a store: what one has written, another goes on from.
 
 <root>/.snapshots/<kind>/<hash8>.json      how much work an unfinished step holds
-<root>/.snapshots/<kind>/<hash8>/<any>/    what it has written, on its way to the store or from it
+<root>/.snapshots/<kind>/<hash8>-<any>/    what it has written, on its way to the store or from it
 """
 
 import logging
@@ -19,7 +19,8 @@ from crosstune.steps.keeper import Keeper, Kept
 from crosstune.steps.remote_files import RemoteFiles
 from crosstune.steps.snapshots import Snapshots
 from crosstune.steps.step import Step
-from crosstune.steps.work import Work, save_work, work_in
+from crosstune.steps.store import work_path
+from crosstune.steps.work import Work, forget_work, guessed_work, is_empty, known_work, save_work
 from crosstune.storage.atomic import make_folder, sync_folder
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,14 @@ class UnderWay:
     def __getstate__(self) -> dict[str, Any]:
         return {"_files": self._files, "_snapshots": self._snapshots, "_there": set()}
 
-    def look(self, steps: Iterable[Step]) -> None:
-        """Learns which steps are under way somewhere, once a kind; where the store refuses, none are."""
-        self._snapshots.look(steps)
+    def look(self, steps: Iterable[Step], *, again: bool = False) -> None:
+        """Learns which steps are under way somewhere; where the store refuses, none are.
+
+        Args:
+            steps: asked about.
+            again: also about kinds of steps that were asked about before.
+        """
+        self._snapshots.look(steps, again=again)
 
     def has(self, step: Step) -> bool:
         """Whether a step was under way somewhere when looked at."""
@@ -66,26 +72,23 @@ class UnderWay:
             root: of this machine.
             on_progress: told how far it is.
         """
-        work_path, beside = _work_path(step, root), _beside(step, root)
+        counted, beside = work_path(root, step), _beside(step, root)
         is_resting = self._files.is_resting  # which has been told
         try:
-            here = work_in(partial, work_path) if partial.is_dir() else -1.0
-            if here < 0:
-                work_path.unlink(missing_ok=True)  # of what somebody has removed
+            if is_empty(partial):
+                forget_work(counted)  # of what somebody has removed
+            here = known_work(counted)
             known = self._snapshots.read(step)
-            if known is not None:
-                self._there.add(step.fingerprint)
-            if known is None or known.work <= here:
+            if known is None:
                 return
+            self._there.add(step.fingerprint)
+            if not is_empty(partial) and (here is None or known.work <= here):
+                return  # where nobody has counted, nothing is thrown away
             snapshot = self._snapshots.fetch(step, beside, on_progress)
             if snapshot is None:
                 return
-            if partial.exists():
-                shutil.rmtree(partial)
-            make_folder(partial.parent)
-            (beside / snapshot.id).rename(partial)
-            sync_folder(partial.parent)
-            save_work(work_path, snapshot.work)
+            save_work(counted, snapshot.work)
+            _put_in_place(beside / snapshot.id, partial)
         except DamagedInStore as error:
             logger.warning("%s; the step goes on from what is here", error)
             self._snapshots.remove(step)
@@ -103,31 +106,53 @@ class UnderWay:
             steps: with the folders to which they are written.
             root: of this machine.
         """
-        paths = [_work_path(step, root) for step, _ in steps]
+        paths = [work_path(root, step) for step, _ in steps]
         written = [
-            Kept(step, folder, _beside(step, root), Work(path, work_in(folder, path)))
+            Kept(step, folder, _beside(step, root), Work(path, _work_before(folder, path)))
             for (step, folder), path in zip(steps, paths, strict=True)
         ]
         try:
             with Keeper(self._files.url, written):
                 yield
         finally:
-            self._there.update(each.step.fingerprint for each in written if each.last is not None)
+            self._there.update(each.step.fingerprint for each in written if each.is_there)
 
     def end(self, step: Step, root: Path) -> None:
         """Removes all that there is of a step, which is finished."""
         if step.fingerprint in self._there or self._snapshots.has(step):
             self._snapshots.remove(step)
             self._there.discard(step.fingerprint)
-        _work_path(step, root).unlink(missing_ok=True)
+        self.forget(step, root)
+
+    def forget(self, step: Step, root: Path) -> None:
+        """Removes what there is of it on this machine beside its folder."""
+        _beside(step, root)
+        forget_work(work_path(root, step))
 
 
-def _work_path(step: Step, root: Path) -> Path:
-    return root / ".snapshots" / step.kind / f"{step.fingerprint[:8]}.json"
+def _put_in_place(folder: Path, partial: Path) -> None:
+    """Has a folder take the place of another, which stays where that fails."""
+    make_folder(partial.parent)
+    replaced = folder.with_name("replaced")
+    if partial.exists():
+        partial.rename(replaced)
+    try:
+        folder.rename(partial)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(partial)
+        raise
+    sync_folder(partial.parent)
+
+
+def _work_before(folder: Path, path: Path) -> float:
+    known = known_work(path)
+    return guessed_work(folder) if known is None else known
 
 
 def _beside(step: Step, root: Path) -> Path:
     """A new folder, and none of those that were left by a kill. The lock of the step must be held."""
-    folder = root / ".snapshots" / step.kind / step.fingerprint[:8]
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder / uuid4().hex[:8]
+    path = work_path(root, step)
+    for left in path.parent.glob(f"{path.stem}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return path.with_name(f"{path.stem}-{uuid4().hex[:8]}")

@@ -85,7 +85,10 @@ def send_missing(steps: Iterable[Step], store: Store, on_event: OnEvent, *, is_e
     """
     if not isinstance(store, SharedStore):
         return
+    steps = list(steps)
     try:
+        if is_end:
+            store.tidy(steps)
         store.send_missing(steps, lambda step, progress: on_event(Advanced(step, progress)))
     except StoreUnavailable as error:
         if is_end:

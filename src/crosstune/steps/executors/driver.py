@@ -255,7 +255,9 @@ class Driver:
                 "%s: %s; it is tried again from what it had written%s (%d of %d)",
                 step,
                 what,
-                ", on another machine from its last snapshot" if isinstance(self._store, SharedStore) else "",
+                ", and where only the store is shared, from its last snapshot"
+                if isinstance(self._store, SharedStore)
+                else "",
                 len(lost),
                 retries,
             )
