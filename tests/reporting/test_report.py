@@ -8,6 +8,7 @@ from html_page import Page, page
 from study_tables import ANSWERS, cells, study_tables
 
 from crosstune.analysis.composite import Composite, Term, with_composite
+from crosstune.reporting.charts import loss_chart
 from crosstune.reporting.report import render, script_text, write_report
 from crosstune.reporting.text import reason
 
@@ -35,6 +36,19 @@ def test_is_well_formed_with_unique_ids(quickstart):
 
 def test_quickstart_is_under_three_megabytes(quickstart):
     assert len(quickstart.html.encode()) < 3_000_000
+
+
+def test_losses_of_very_many_updates_are_drawn_by_so_many_of_them():
+    runs, updates = 60, 900
+    steps = [step for _ in range(runs) for step in range(updates)]
+    names = [f"run-{number:02}" for number in range(runs) for _ in range(updates)]
+    curves = pl.DataFrame({"configuration": names, "run": names, "step": steps}).with_columns(
+        loss=2 - pl.col("step") / 900
+    )
+    drawing = loss_chart(curves, sorted(set(names)))
+    lines = re.findall(r'd="(M[^"]+)"', drawing)
+    points = [len(re.findall("[ML]", line)) for line in lines if line.count("L") > 5]
+    assert len(points) == runs and 90 <= min(points) <= max(points) <= 100  # 6,000 in all
 
 
 def test_has_all_sections_without_running_a_script(quickstart):
