@@ -114,20 +114,22 @@ def ratios(mine: Sequence[Run], theirs: Sequence[Run]) -> list[float]:
 
 
 def rows(runs: dict[str, list[Run]]) -> list[Row]:
-    """Of the summary: crosstune beside each other."""
+    """Of the summary: crosstune as it is beside each other; where that has another number format, also in the same."""
     made = []
     for name, theirs in runs.items():
-        mine = runs.get("crosstune, fp32" if "fp32" in name else "crosstune")
-        if name.startswith("crosstune") or mine is None:
+        if name.startswith("crosstune"):
             continue
-        what = "LoRA training, fp32" if "fp32" in name else "LoRA training"
-        memory = [max((run.memory_bytes or 0 for run in some), default=0) or None for some in (mine, theirs)]
-        made.append(
-            Row(
-                what, name, ratios(mine, theirs), at_least=AIMS.get(name),
-                memory_bytes=memory[0], against_memory_bytes=memory[1],
-            )
-        )  # fmt: skip
+        same = [("crosstune, fp32", "LoRA training, fp32", None)] if "fp32" in name else []
+        for own, what, aim in [("crosstune", "LoRA training", AIMS.get(name)), *same]:
+            if (mine := runs.get(own)) is None:
+                continue
+            memory = [max((run.memory_bytes or 0 for run in some), default=0) or None for some in (mine, theirs)]
+            made.append(
+                Row(
+                    what, name, ratios(mine, theirs), at_least=aim,
+                    memory_bytes=memory[0], against_memory_bytes=memory[1],
+                )
+            )  # fmt: skip
     return made
 
 
