@@ -53,8 +53,8 @@ def quick_steps(monkeypatch):
     """Has trainings and answers that cost nothing, and lists what each training goes on from: cell, stop, start."""
     trained = []
 
-    def tune(workspace, *, cell, tuning, stop_at=None, start=None):
-        trained.append((tuning.learning_rate, stop_at, start))
+    def tune(workspace, *, cell, tuning, stop_at=None):
+        trained.append((tuning.learning_rate, stop_at, workspace.earlier))
         last = stop_at or tuning.config.max_steps
         rows = [CurveRow(step, 10 * step, tuning.learning_rate, 1.0, 1.0, float(step)) for step in range(1, last + 1)]
         write_table(workspace.out / "curve.parquet", CurveRow, rows)
