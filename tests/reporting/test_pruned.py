@@ -1,6 +1,11 @@
 """The section on configurations that a search left out early."""
 
+from dataclasses import replace
+
 import polars as pl
+import pytest
+from html_page import page
+from study_tables import cells, study_tables
 
 from crosstune.analysis.pruning import PRUNED_SCHEMA
 from crosstune.reporting.pruned import pruned_table
@@ -48,3 +53,25 @@ def test_where_all_went_on_it_says_so_and_without_a_search_there_is_no_section()
     assert not found.rows
     assert "No configuration was left out" in found.cannot
     assert pruned_table(pl.DataFrame()) is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "sentence"),
+    [
+        (
+            (5e-4,),
+            "left 2 of 3 configurations out before they were tuned to the end. One was tuned to the end, so there",
+        ),
+        (
+            (5e-4, 5e-3),
+            "The search left 2 of 3 configurations out before they were tuned to the end.",
+        ),
+    ],
+)
+def test_the_opening_says_that_a_search_left_some_out(rates, sentence):
+    early = frame(
+        row(1, "lr 1e-4", 0.9, goes_on=True), row(1, "lr 2e-4", 0.8, goes_on=False), row(1, "lr 4e-4", 0, goes_on=False)
+    )
+    tables = replace(study_tables(prompts=6, cells_frame=cells(rates)), pruned=early)
+    words = page(tables).words
+    assert sentence in words and ("nothing more to choose" in words) is (len(rates) == 1)

@@ -1,6 +1,7 @@
 """Steps on a real Ray cluster of three node processes on this machine; steps that sleep and append stand for work."""
 
 import os
+import socket
 import sys
 import time
 from collections import Counter
@@ -243,3 +244,13 @@ def test_without_a_gpu_a_step_that_must_have_one_says_so_and_the_rest_goes_on(ru
 def test_a_cluster_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InvalidStudy, match="not the address of a node"):
         on_ray.execute([step("one")], Store(tmp_path), print, cluster=Cluster(address="ray://head:10001"))
+
+
+def test_that_nobody_answers_at_an_address_is_said_at_once(tmp_path):
+    with socket.socket() as silent:  # bound, and nobody listens
+        silent.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(InvalidStudy, match=f"no Ray cluster answers at {address}.*ray start --head"):
+            on_ray.execute([step("one")], Store(tmp_path), print, cluster=Cluster(address=address))
+    assert time.monotonic() - began < 20

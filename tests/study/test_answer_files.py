@@ -1,5 +1,6 @@
 """Prompts from files are answered in blocks, here and on a Ray cluster, and give what the plain backend gives."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -145,6 +146,15 @@ def test_answers_of_something_else_are_not_mixed(answering, tmp_path):
         answer_files(llama, tmp_path / "other.parquet")
     with pytest.raises(ModelUnavailable, match=r"no adapter_config\.json"):
         answer_files(replace(answering, adapter=tmp_path), tmp_path / "other.parquet")
+
+
+def test_a_try_that_ended_before_its_first_answer_is_in_nobodys_way(answering, tmp_path, monkeypatch):
+    out = tmp_path / "responses.parquet"
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "vllm" else find(name, *more))
+    with pytest.raises(ModelUnavailable, match="the backend vllm needs the package vllm"):
+        answer_files(replace(answering, config=GenerationConfig(backend="vllm")), out)
+    assert answer_files(answering, out).answers == len(PROMPTS)
 
 
 def test_rows_that_others_wrote(tmp_path):

@@ -53,7 +53,7 @@ def show_summary(tables: "StudyTables", by: str, over: "Over") -> None:
         console.print(f"[dim]Without a score and left out, of {total} answers: {listed}.[/dim]", soft_wrap=True)
     bases = [item for item in configurations(tables.cells) if not item.tuned]
     console.print(f"\n[bold]{escape(wording.headline(selection, facet))}[/bold]")
-    console.print(escape(" ".join(wording.opening(selection, grid, bases, facet))))
+    console.print(escape(" ".join(wording.opening(selection, grid, bases, facet, tables.pruned))))
     if recommended and (others := _other_facets(tables, by, recommended[0])):
         line = f"“{escape(recommended[0])}”, mean of languages: {others}."
         console.print(f"[dim]{line}{_cut_off(tables, recommended[0])}[/dim]", soft_wrap=True)

@@ -33,7 +33,7 @@ def sentences(found: Findings, missing: Sequence[str] = ()) -> Sentences:
     unscored = tables.responses.join(tables.scores.filter(facet=found.facet.name), on=key, how="anti")
     return Sentences(
         headline=wording.headline(found.selection, found.facet),
-        opening=wording.opening(found.selection, found.grid, found.bases, found.facet),
+        opening=wording.opening(found.selection, found.grid, found.bases, found.facet, tables.pruned),
         caveats=[
             *missing,
             *_older(tables.scores),

@@ -1,5 +1,7 @@
 """The report's sentences: the decision and its uncertainty in plain words, and what cannot be said."""
 
+import polars as pl
+
 from crosstune.analysis.bootstrap import LEAST_CLUSTERS, Interval
 from crosstune.analysis.configurations import Configuration
 from crosstune.analysis.facets import Facet
@@ -56,21 +58,27 @@ def _headline_of_cost(selection: Selection, facet: Facet) -> str:
     return f"Choosing by English alone costs {difference(mean['cost'], facet)} on average over all languages"
 
 
-def opening(selection: Selection, grid: LevelGrid | None, bases: list[Configuration], facet: Facet) -> list[str]:
+def opening(
+    selection: Selection, grid: LevelGrid | None, bases: list[Configuration], facet: Facet, pruned: pl.DataFrame
+) -> list[str]:
     """The opening paragraph's sentences: what English alone says, what all languages say, the cost, the base model."""
     if grid is None:
         return [f"Nothing can be said of {facet.title.lower()}: {selection.by_all.why_not}."]
     several = len(selection.candidates) > 1
     sentences = [
-        f"The training of {_quote(label)} diverged at update {step}, so it is left out of the choice."
-        for label, step in list(selection.diverged.items())[:3]
+        *_left_out_early(pruned),
+        *(
+            f"The training of {_quote(label)} diverged at update {step}, so it is left out of the choice."
+            for label, step in list(selection.diverged.items())[:3]
+        ),
     ]
     if several:
         sentences += [_english(selection, facet), _all_languages(selection, facet), _cost(selection, facet)]
         sentences.append(_unseen_by_english(selection, grid, facet))
     elif selection.candidates and selection.by_all.tied:
         sentences.append(
-            f"The study has one tuned configuration, so there is nothing to choose. It reaches "
+            f"{'One was tuned to the end' if len(pruned) else 'The study has one tuned configuration'}, so there is "
+            f"nothing {'more ' if len(pruned) else ''}to choose. It reaches "
             f"{_around(selection.by_all.level, facet)} on average over {_languages(selection)}."
         )
     elif selection.candidates:
@@ -79,6 +87,15 @@ def opening(selection: Selection, grid: LevelGrid | None, bases: list[Configurat
         sentences.append("No tuned configuration has scores, so there is nothing to choose.")
     sentences.append(_base_models(selection, grid, bases, facet))
     return [sentence for sentence in sentences if sentence]
+
+
+def _left_out_early(pruned: pl.DataFrame) -> list[str]:
+    """What a search left out before the end, where there was one."""
+    if pruned.is_empty():
+        return []
+    out = pruned.filter(~pl.col("goes_on"))
+    count = f"{out['configuration'].n_unique()} of {pruned['configuration'].n_unique()} configurations"
+    return [f"The search left {count} out before they were tuned to the end."] if len(out) else []
 
 
 def _languages(selection: Selection) -> str:

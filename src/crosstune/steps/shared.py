@@ -256,7 +256,7 @@ class SharedStore(Store):
         if found is not _Copy.THERE:
             return super().explain(step)
         there = self.remote.manifest(step) or {}
-        reasons = [f"finished in {there['seconds']:.0f} s, {there['started']}; in {self.remote.url}"]
+        reasons = [f"finished in {there['seconds']:.0f} s, begun {there['started']}; in {self.remote.url}"]
         if (why := there.get("again")) is not None:
             reasons.append(f"is taken up again by the next run: {why}")
         return Explanation(step, State.FINISHED, tuple(reasons))

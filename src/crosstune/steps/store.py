@@ -281,7 +281,7 @@ class Store:
         if damage is None:
             manifest = self.manifest(step)
             assert manifest is not None
-            reasons = [f"finished in {manifest['seconds']:.0f} s, {manifest['started']}"]
+            reasons = [f"finished in {manifest['seconds']:.0f} s, begun {manifest['started']}"]
             if (why := self.again(step)) is not None:
                 reasons.append(f"is taken up again by the next run: {why}")
             return Explanation(step, State.FINISHED, tuple(reasons))

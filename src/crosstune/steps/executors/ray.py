@@ -31,6 +31,7 @@ from crosstune.steps.step import Step
 from crosstune.steps.store import Store
 from crosstune.storage.atomic import write_atomic
 
+_SECONDS_TO_ANSWER = 10.0
 _SECONDS_TO_END = 10.0
 """After a polite cancellation, before a rude one."""
 
@@ -84,6 +85,7 @@ def connected(cluster: Cluster) -> Iterator[None]:
             f"'{cluster.address}' is not the address of a node",
             hint="run this on a machine of the cluster, with host:port or auto: results go through a shared folder",
         )
+    _require_listening(cluster.address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     in_main_thread = threading.current_thread() is threading.main_thread()
     on_terminate = signal.getsignal(signal.SIGTERM)
@@ -107,6 +109,24 @@ def connected(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_listening(address: str | None) -> None:
+    """Says at once that nobody answers at an address: Ray would try for many minutes.
+
+    Raises:
+        InvalidStudy: nobody does.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdecimal():
+        return  # none, `auto` or `local`
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise InvalidStudy(
+            f"no Ray cluster answers at {address} ({error})",
+            hint="start one with `ray start --head`, or give the address that this prints",
+        ) from error
 
 
 @contextmanager
