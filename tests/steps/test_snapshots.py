@@ -175,6 +175,25 @@ def test_of_what_two_machines_have_the_farther_counts(tmp_path, work, is_counted
     assert not any(tmp_path.glob("two/.snapshots/kind/*"))
 
 
+def test_where_a_snapshot_cannot_take_its_place_what_is_here_stays_and_is_not_overrated(tmp_path, monkeypatch, caplog):
+    run(shared(tmp_path, "one"), counting(tmp_path, dies_at=4))
+    two, step = shared(tmp_path, "two"), counting(tmp_path)
+    (two.begin(step) / "numbers.txt").write_text("0\n")
+    save_work(work_path(tmp_path / "two", step), 0.0)
+    manifest(tmp_path).write_text(json.dumps(told(tmp_path) | {"work": 99.0}))
+    rename = Path.rename
+
+    def refuse(path, target):
+        if path.parent.name.startswith(step.fingerprint[:8]) and path.name != "replaced":
+            raise OSError(18, "Invalid cross-device link")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    two.take_up(step)
+    assert (two.partial_folder(step) / "numbers.txt").read_text() == "0\n"
+    assert known_work(work_path(tmp_path / "two", step)) == 0.0 and "cannot be fetched" in caplog.text
+
+
 def test_a_try_without_the_store_makes_what_was_counted_before_worthless(tmp_path):
     step = counting(tmp_path)
     save_work(work_path(tmp_path / "two", step), 5.0)

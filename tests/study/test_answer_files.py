@@ -148,6 +148,20 @@ def test_answers_of_something_else_are_not_mixed(answering, tmp_path):
         answer_files(replace(answering, adapter=tmp_path), tmp_path / "other.parquet")
 
 
+def test_finished_blocks_of_something_else_are_not_mixed_either(answering, tmp_path):
+    out = tmp_path / "responses.parquet"
+    long = prompt(1000, text="Why")
+    write_table(tmp_path / "prompts.parquet", Prompt, [*PROMPTS[:4], long, *PROMPTS[4:]])
+    with pytest.raises(StepFailed):
+        answer_files(answering, out, block_size=3)
+    folder = tmp_path / ".responses.parquet.answering" / "answers"
+    assert list(folder.glob("*.parquet"))
+    for log in folder.glob("*.jsonl"):
+        log.unlink()  # whole blocks alone are left
+    with pytest.raises(InvalidData, match="made with another seed"):
+        answer_files(replace(answering, seed=8), out)
+
+
 def test_a_try_that_ended_before_its_first_answer_is_in_nobodys_way(answering, tmp_path, monkeypatch):
     out = tmp_path / "responses.parquet"
     find = importlib.util.find_spec

@@ -233,7 +233,8 @@ def find_blocks(folder: Path, about: Mapping[str, Any]) -> PromptBlocks | None:
     try:
         require_same(earlier, about, where=str(folder))
     except InvalidData:
-        if any(path.stat().st_size for path in (folder / "answers").glob("*.*l*")):
+        answers = folder / "answers"
+        if any(answers.glob("*.parquet")) or any(path.stat().st_size for path in answers.glob("*.jsonl")):
             raise
         return None  # a try that ended before its first answer, as where the backend was missing
     return blocks

@@ -114,7 +114,7 @@ class Keeper:
         self._stop.set()
         if self._thread.is_alive() and kind is None:  # who was interrupted does not wait
             self._thread.join(_SECONDS_TO_END)  # an upload cannot be broken off; what it leaves is of no snapshot
-        for kept in self._steps:
+        for kept in self._steps if kind is not None else ():  # of what is finished nobody asks
             self._note(kept)
 
     def _note(self, kept: Kept) -> None:
@@ -179,8 +179,7 @@ class Keeper:
     def _is_written(self, kept: Kept, holds: dict[str, tuple[_Key, dict[str, Any]]]) -> bool:
         """Makes of uploaded files the last snapshot, unless the store has changed in the meantime."""
         there = self._snapshots.read(kept.step, is_wanted_only=True)
-        is_other = there is not None and there.id != kept.last
-        if self._stop.is_set() or (is_other and there is not None and self._is_farther(there, kept)):
+        if self._stop.is_set() or (there is not None and there.id != kept.last and self._is_farther(there, kept)):
             return False
         files = {name: facts for name, (_, facts) in holds.items()}
         if not {facts["at"] for facts in files.values()} <= self._snapshots.objects(kept.step):
@@ -252,7 +251,7 @@ def _same(there: Snapshot, folder: Path, found: dict[str, _Key]) -> dict[str, tu
 
 
 def _staged(kept: Kept, found: dict[str, _Key]) -> dict[str, tuple[_Key, Path | None]] | None:
-    """Copies of the files, and none of those that the last snapshot holds as they are. Written to `found`.
+    """Copies of the files, and none of those that the last snapshot holds as they are.
 
     Returns:
         By name: the file as it was found, and its copy. None where files were removed again and again meanwhile: what

@@ -177,10 +177,15 @@ class SharedStore(Store):
         """While entered, what steps write to their folders is copied to the store now and then."""
         return self._under_way.kept(steps, self.root)
 
-    def tidy(self, steps: Iterable[Step]) -> None:
-        """Removes snapshots of finished steps: a machine that is lost right after its last upload leaves one."""
+    def tidy(self, steps: Iterable[Step], *, again: bool = False) -> None:
+        """Removes snapshots of finished steps: a machine that is lost right after its last upload leaves one.
+
+        Args:
+            steps: perhaps finished.
+            again: whether what the store had when it was looked at may be out of date.
+        """
         steps = list(steps)
-        self._under_way.look(steps, again=True)
+        self._under_way.look(steps, again=again)
         for step in steps:
             if self._under_way.has(step) and self._copy(step) is not None:
                 self._under_way.end(step, self.root)

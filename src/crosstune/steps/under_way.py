@@ -87,8 +87,8 @@ class UnderWay:
             snapshot = self._snapshots.fetch(step, beside, on_progress)
             if snapshot is None:
                 return
-            save_work(counted, snapshot.work)
             _put_in_place(beside / snapshot.id, partial)
+            save_work(counted, snapshot.work)  # last: what is here must never look farther than it is
         except DamagedInStore as error:
             logger.warning("%s; the step goes on from what is here", error)
             self._snapshots.remove(step)

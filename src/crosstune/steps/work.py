@@ -85,5 +85,7 @@ def is_empty(folder: Path) -> bool:
     """Whether nothing has been written to the folder of an unfinished step but what it is."""
     try:
         return {item.name for item in folder.iterdir()} <= {IDENTITY}
-    except OSError:
+    except FileNotFoundError:
         return True
+    except OSError:  # who knows
+        return False

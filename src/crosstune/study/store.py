@@ -88,7 +88,7 @@ def send_missing(steps: Iterable[Step], store: Store, on_event: OnEvent, *, is_e
     steps = list(steps)
     try:
         if is_end:
-            store.tidy(steps)
+            store.tidy(steps, again=True)
         store.send_missing(steps, lambda step, progress: on_event(Advanced(step, progress)))
     except StoreUnavailable as error:
         if is_end:
