@@ -481,3 +481,12 @@ def test_planning_loads_no_library_of_stores(tmp_path):
     code = "import crosstune.study.store as s, sys; s.open_store(s.Path('x'), 's3://b'); print('fsspec' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_folder_has_permissions_and_no_credentials(tmp_path, monkeypatch):
+    def refuse(self, *args, **options):
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.put_file", refuse)
+    with pytest.raises(StoreUnavailable, match="the folder's permissions must allow to list, read and write there"):
+        RemoteStore(str(tmp_path)).prepare()

@@ -84,7 +84,8 @@ def _put(error: Exception, protocol: str) -> tuple[str, str | None, bool]:
         hint = f"set {service.credentials}" if service else "set those that its library looks for"
     elif isinstance(error, PermissionError) or number in (errno.EACCES, errno.EROFS) or status in (401, 403):
         what, may_help = f"not allowed ({_line(error)})", False
-        hint = "the credentials must allow to list, read and write there"
+        allowing = "the folder's permissions" if protocol in ("file", "local") else "the credentials"
+        hint = f"{allowing} must allow to list, read and write there"
         hint += f" (they are taken from {service.credentials})" if service else ""
     elif is_no_bucket(error):
         what, may_help = "the bucket does not exist", False
